@@ -1,0 +1,1 @@
+"""The LIMA study: curation, tuning, generation, judging and statistics as one package."""

@@ -1,0 +1,32 @@
+"""The one error a user is meant to read: a sentence, never a traceback.
+
+Raise :class:`StudyError` with a sentence that names the file, row or key, what was expected, and what to do next.
+Command lines wrap their ``main`` in :func:`exit_with_sentence`.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+P = ParamSpec("P")
+
+
+class StudyError(Exception):
+    """A mistake in input, settings or environment, told in one sentence."""
+
+
+def exit_with_sentence(main: Callable[P, int | None]) -> Callable[P, int]:
+    """Wrap a command line's ``main``: a StudyError (or a failing file operation) becomes one line and exit code 2."""
+
+    @functools.wraps(main)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except StudyError as error:
+            print(f"error: {error}", file=sys.stderr)
+        except OSError as error:
+            print(f"error: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        return 2
+
+    return wrapped
