@@ -1,0 +1,94 @@
+"""Tables and numbers in words: frames as Markdown that Quarto and pandoc both show, estimates as text."""
+
+from collections.abc import Iterable
+
+import polars as pl
+from IPython.display import Markdown
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Estimate
+
+MISSING = "–"
+
+
+def table(frame: pl.DataFrame, digits: int = 2) -> Markdown:
+    """Return `frame` as a Markdown pipe table: numbers to the right, floats with `digits` decimals, nulls as
+    a dash.
+
+    Column names are the headings. Text is Markdown (so `**bold**` and `[@key]` work); only what would break
+    the table, pipes and line ends, is escaped. StudyError where there is no column.
+    """
+    if not frame.columns:
+        raise StudyError("table: the frame has no column; select at least one.")
+    heads = [_cell(name) for name in frame.columns]
+    rules = ["---:" if dtype.is_numeric() else ":---" for dtype in frame.dtypes]
+    lines = [_line(heads), _line(rules)]
+    lines += [_line([_cell(_text(value, digits)) for value in row]) for row in frame.iter_rows()]
+    return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
+
+
+def estimates_table(estimates: Iterable[Estimate], percent: bool = True) -> Markdown:
+    """Return estimates as a table of name, value with interval, n and method."""
+    rows = [
+        {"estimate": e.name, "value": percentage(e) if percent else number(e), "n": e.n, "method": e.method}
+        for e in estimates
+    ]
+    return table(
+        pl.DataFrame(
+            rows, schema={"estimate": pl.String, "value": pl.String, "n": pl.Int64, "method": pl.String}
+        )
+    )
+
+
+def percentage(estimate: Estimate, digits: int = 0) -> str:
+    """Return a share in words, e.g. ``53 % [47, 59]``; a difference of shares keeps its sign."""
+    if estimate.estimate is None:
+        return estimate.verdict or MISSING
+    sign = "+" if "difference" in estimate.unit else ""
+    middle = f"{_signed(100 * estimate.estimate, digits, sign)} %"
+    if estimate.low is None or estimate.high is None:
+        return middle
+    low, high = _signed(100 * estimate.low, digits, sign), _signed(100 * estimate.high, digits, sign)
+    return f"{middle} [{low}, {high}]"
+
+
+def number(estimate: Estimate, digits: int = 2) -> str:
+    """Return a number in words, e.g. ``3.83 [3.55, 4.11]``."""
+    if estimate.estimate is None:
+        return estimate.verdict or MISSING
+    middle = _signed(estimate.estimate, digits)
+    if estimate.low is None or estimate.high is None:
+        return middle
+    return f"{middle} [{_signed(estimate.low, digits)}, {_signed(estimate.high, digits)}]"
+
+
+def p_value(p: float) -> str:
+    """Return a p-value in words, e.g. ``p = 0.03`` or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"
+
+
+def _signed(value: float, digits: int, sign: str = "") -> str:
+    """Return a number with a true minus sign and no minus zero."""
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
+
+
+def _text(value: object, digits: int) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return _signed(value, digits)
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(item, digits) for item in value)
+    return str(value)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,56 @@
+"""Who judges, and how: the judge's group of a profile."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lima_utils.settings import Settings
+
+
+class JudgeSettings(Settings):
+    """The judge of a profile: the controlled world's oracle, a language model behind an endpoint, or recorded
+    verdicts.
+    """
+
+    kind: Literal["oracle", "endpoint", "recorded"] = "oracle"
+    """`oracle`: the controlled world's own judge; `endpoint`: any OpenAI-compatible server; `recorded`: a
+    file.
+    """
+    name: str = ""
+    """The judge's name in the records; by default the model's, or the kind."""
+    both_orders: bool = True
+    """Show every pair in both orders; verdicts that do not survive the swap become ties."""
+    url: str = ""
+    """Endpoint: the base address up to and without ``/chat/completions``, e.g. ``http://localhost:8000/v1``."""
+    model: str = ""
+    """Endpoint: the model's name there."""
+    api_key_env: str = ""
+    """Endpoint: the environment variable that holds the key; empty for servers without one."""
+    instructions: str = ""
+    """Endpoint: replaces the instruction for pairs; empty for LIMA's, in our words."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """Endpoint: 0 for verdicts that repeat."""
+    max_tokens: int = Field(default=1024, ge=16)
+    """Endpoint: room for the reason and the verdict."""
+    workers: int = Field(default=4, ge=1, le=64)
+    """Endpoint: requests in flight."""
+    retries: int = Field(default=5, ge=0, le=20)
+    """Endpoint: further attempts after a refused connection, a time-out, or status 408, 429 or 5xx."""
+    timeout_s: float = Field(default=120.0, gt=0)
+    """Endpoint: seconds to wait for one answer."""
+    path: Path | None = None
+    """Recorded: a parquet or JSON lines file of verdicts, in the columns of ``records.Verdict``."""
+
+    @property
+    def judge(self) -> str:
+        """Return the name that stands in the records."""
+        return self.name or self.model or self.kind
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "endpoint" and not (self.url.startswith(("http://", "https://")) and self.model):
+            raise ValueError("an endpoint judge needs `url` (starting with http:// or https://) and `model`")
+        if self.kind == "recorded" and self.path is None:
+            raise ValueError("a recorded judge needs `path`, the file with its verdicts")
+        return self

@@ -1,0 +1,63 @@
+"""Two orders to one verdict: agreement stands, disagreement is a tie, and both are counted."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """One verdict per pair, with how the two orders agreed."""
+
+    verdicts: list[Verdict]
+    agreed: int
+    """Pairs for which both orders gave the same winner (or both a tie)."""
+    half: int
+    """Pairs with a winner in one order and a tie in the other: a tie."""
+    flipped: int
+    """Pairs whose winner changed with the order: a tie."""
+    single: int
+    """Pairs judged in one order only, whose verdict stands as it is."""
+
+
+def combine_orders(verdicts: Iterable[Verdict]) -> Combined:
+    """Return one verdict per prompt, systems, sample, seed and judge, in order of first appearance.
+
+    Verdicts of both orders that name the same winner stand; any others become a tie. StudyError where a pair
+    was judged more often than once in one order.
+    """
+    groups: dict[tuple[object, ...], list[Verdict]] = {}
+    for verdict in verdicts:
+        key = (
+            verdict.prompt_id,
+            verdict.system_a,
+            verdict.system_b,
+            verdict.sample,
+            verdict.seed,
+            verdict.judge,
+        )
+        groups.setdefault(key, []).append(verdict)
+    combined, counts = [], Counter[str]()
+    for group in groups.values():
+        orders = [verdict.shown_first for verdict in group]
+        if len(set(orders)) != len(orders):
+            raise StudyError(
+                f"prompt {group[0].prompt_id!r}, {group[0].system_a} against {group[0].system_b}: "
+                f"judged {len(group)} times by {group[0].judge}, twice in the same order; keep one verdict per order."
+            )
+        winners = {verdict.winner for verdict in group}
+        kind = (
+            "single"
+            if len(group) == 1
+            else "agreed"
+            if len(winners) == 1
+            else "half"
+            if "tie" in winners
+            else "flipped"
+        )
+        counts[kind] += 1
+        combined.append(group[0] if kind in ("single", "agreed") else replace(group[0], winner="tie"))
+    return Combined(combined, counts["agreed"], counts["half"], counts["flipped"], counts["single"])

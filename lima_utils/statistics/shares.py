@@ -1,0 +1,186 @@
+"""Shares with intervals: one proportion, the three of win / tie / lose, and their net preference."""
+
+import math
+from dataclasses import dataclass
+
+from scipy import optimize, stats
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Estimate
+
+OUTCOMES = ("win", "tie", "lose")
+
+
+@dataclass(frozen=True, slots=True)
+class Significance:
+    """A significance test: its p-value (two-sided), the observations it rests on, and its name."""
+
+    p: float
+    n: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How often one system beat, tied with and lost to another, with every interval the report shows."""
+
+    win: Estimate
+    tie: Estimate
+    lose: Estimate
+    net: Estimate
+    """win − lose, on the scale −1 … 1."""
+    win_or_tie: Estimate
+    test: Significance
+    """Sign test of win against lose; ties carry no information on which is better."""
+
+    def estimates(self) -> list[Estimate]:
+        """Return the five estimates, in the order win, tie, lose, net, win_or_tie."""
+        return [self.win, self.tie, self.lose, self.net, self.win_or_tie]
+
+
+def quantile(level: float) -> float:
+    """Return the two-sided normal quantile of a confidence level (1.96 for 0.95); StudyError outside (0,
+    1).
+    """
+    if not 0 < level < 1:
+        raise StudyError(
+            f"level: {level} is not a confidence level; give a number between 0 and 1, such as 0.95."
+        )
+    return float(stats.norm.ppf((1 + level) / 2))
+
+
+def wilson(name: str, successes: float, n: int, level: float = 0.95, unit: str = "share") -> Estimate:
+    """Return a share with Wilson's score interval (Wilson 1927), the default for a single proportion.
+
+    `successes` may hold halves (ties that count one half): as the variance of a score in [0, 1] is at most
+    that of a yes/no answer with the same mean, the interval is then conservative. StudyError for n = 0 or
+    successes outside 0 … n.
+    """
+    _check(name, successes, n)
+    low, high = _score_interval(successes, n, quantile(level))
+    return Estimate(name, successes / n, low, high, level, n, "Wilson", unit)
+
+
+def clopper_pearson(name: str, successes: int, n: int, level: float = 0.95, unit: str = "share") -> Estimate:
+    """Return a share with the exact interval of Clopper and Pearson (1934), which never covers less than its
+    level.
+    """
+    _check(name, successes, n)
+    quantile(level)
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return Estimate(name, successes / n, low, high, level, n, "Clopper-Pearson", unit)
+
+
+def goodman(names: list[str], counts: list[int], level: float = 0.95) -> list[Estimate]:
+    """Return the shares of several exclusive outcomes with intervals that hold together (Goodman 1965).
+
+    With probability `level` all the true shares lie in their intervals at once; one estimate per count, in
+    order.
+    """
+    if len(names) != len(counts) or len(counts) < 2:
+        raise StudyError(
+            f"{names}: got {len(counts)} counts for {len(names)} outcomes; give one for each of 2 or more."
+        )
+    n = sum(counts)
+    for name, count in zip(names, counts, strict=True):
+        _check(name, count, n)
+    z = quantile(1 - (1 - level) / len(counts))
+    return [
+        Estimate(name, count / n, *_score_interval(count, n, z), level, n, "Goodman simultaneous")
+        for name, count in zip(names, counts, strict=True)
+    ]
+
+
+def preference(name: str, win: int, tie: int, lose: int, level: float = 0.95) -> Preference:
+    """Return the shares of win, tie and lose (Goodman), win − lose (Tango), win or tie (Wilson) and the sign
+    test.
+
+    Estimates are called ``<name>.win`` … ``<name>.win_or_tie``. StudyError where there is no verdict at all.
+    """
+    n = win + tie + lose
+    win_share, tie_share, lose_share = goodman(
+        [f"{name}.{outcome}" for outcome in OUTCOMES], [win, tie, lose], level
+    )
+    return Preference(
+        win=win_share,
+        tie=tie_share,
+        lose=lose_share,
+        net=net_preference(f"{name}.net", win, lose, n, level),
+        win_or_tie=wilson(f"{name}.win_or_tie", win + tie, n, level),
+        test=sign_test(win, lose),
+    )
+
+
+def net_preference(name: str, win: int, lose: int, n: int, level: float = 0.95) -> Estimate:
+    """Return (win − lose) / n with Tango's score interval (Tango 1998), which ties narrow but never bias.
+
+    The two counts exclude each other, exactly as the discordant cells of a paired 2 × 2 table do, for which
+    the interval was made. It stays inside −1 … 1 and is not empty when all are ties. StudyError for n = 0.
+    """
+    _check(name, win, n)
+    _check(name, lose, n)
+    if win + lose > n:
+        raise StudyError(
+            f"{name}: {win} wins and {lose} losses are more than the {n} verdicts; check the counts."
+        )
+    z = quantile(level)
+    net = (win - lose) / n
+    low = -1.0 if lose == n else _tango_root((win, lose, n), -1.0, net, z)
+    high = 1.0 if win == n else _tango_root((win, lose, n), net, 1.0, -z)
+    return Estimate(name, net, low, high, level, n, "Tango score", "difference of shares")
+
+
+def sign_test(win: int, lose: int) -> Significance:
+    """Return the exact two-sided binomial test that a win is as likely as a loss; with ties only, p = 1."""
+    n = win + lose
+    if min(win, lose) < 0:
+        raise StudyError(f"sign test: counts must not be negative, got {win} wins and {lose} losses.")
+    p = float(stats.binomtest(win, n, 0.5).pvalue) if n else 1.0
+    return Significance(p, n, "exact sign test")
+
+
+def _check(name: str, successes: float, n: int) -> None:
+    if n <= 0:
+        raise StudyError(f"{name}: no observation, so there is no share to estimate; give at least one.")
+    if not 0 <= successes <= n:
+        raise StudyError(f"{name}: {successes} of {n} is not a share; the count must lie between 0 and {n}.")
+
+
+def _score_interval(successes: float, n: int, z: float) -> tuple[float, float]:
+    share, spread = successes / n, z * z / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    # Rounding must not move an exact 0 or 1, nor the interval past the estimate.
+    low = 0.0 if successes == 0 else min(share, centre - half)
+    high = 1.0 if successes == n else max(share, centre + half)
+    return low, high
+
+
+def _tango_score(win: int, lose: int, n: int, difference: float) -> float:
+    """Return Tango's score statistic of the hypothesis P(win) − P(lose) = difference (his equations 20 to
+    23).
+    """
+    a = 2 * n
+    b = -win - lose + (2 * n - win + lose) * difference
+    c = -lose * difference * (1 - difference)
+    lose_share = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+    variance = n * (2 * lose_share + difference * (1 - difference))
+    distance = win - lose - n * difference
+    if variance <= 0:
+        return math.copysign(math.inf, distance) if distance else 0.0
+    return distance / math.sqrt(variance)
+
+
+def _tango_root(counts: tuple[int, int, int], left: float, right: float, z: float) -> float:
+    """Return the difference at which the score is z: the score falls as the difference rises."""
+    edge = 1e-12  # at exactly ±1 the variance vanishes
+    left, right = max(left, -1 + edge), min(right, 1 - edge)
+
+    def excess(difference: float) -> float:
+        return max(min(_tango_score(*counts, difference), 1e6), -1e6) - z
+
+    if left >= right or excess(left) * excess(right) > 0:
+        return left if z > 0 else right
+    return float(optimize.brentq(excess, left, right, xtol=1e-10))

@@ -1,0 +1,167 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, stats
+from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Grade, Verdict
+from lima_utils.statistics.counts import count_labels, count_outcomes
+from lima_utils.statistics.shares import (
+    clopper_pearson,
+    goodman,
+    net_preference,
+    preference,
+    sign_test,
+    wilson,
+)
+
+
+@st.composite
+def counted(draw):
+    n = draw(st.integers(1, 2000))
+    return draw(st.integers(0, n)), n
+
+
+@given(counted(), st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_and_clopper_pearson_equal_statsmodels(count, level):
+    k, n = count
+    for ours, method in ((wilson, "wilson"), (clopper_pearson, "beta")):
+        estimate = ours("x", k, n, level)
+        low, high = proportion_confint(k, n, alpha=1 - level, method=method)
+        assert estimate.low == pytest.approx(low, abs=1e-9)
+        assert estimate.high == pytest.approx(high, abs=1e-9)
+        assert 0 <= estimate.low <= estimate.estimate <= estimate.high <= 1
+
+
+@given(st.lists(st.integers(0, 500), min_size=3, max_size=3).filter(sum))
+def test_goodman_equals_statsmodels(counts):
+    ours = goodman(["win", "tie", "lose"], counts)
+    theirs = multinomial_proportions_confint(counts, method="goodman")
+    np.testing.assert_allclose([(e.low, e.high) for e in ours], theirs, atol=1e-9)
+
+
+def tango_by_likelihood(win, lose, n, difference):
+    """The score statistic with the constrained maximum found by search instead of by formula."""
+
+    def loss(lose_share):
+        win_share = lose_share + difference
+        tie_share = 1 - win_share - lose_share
+        terms = ((win, win_share), (lose, lose_share), (n - win - lose, tie_share))
+        return -sum(count * math.log(max(p, 1e-300)) for count, p in terms if count)
+
+    low, high = max(0.0, -difference), (1 - difference) / 2
+    q = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+    return (win - lose - n * difference) / math.sqrt(n * (2 * q + difference - difference**2))
+
+
+@pytest.mark.parametrize(
+    ("win", "lose", "n"), [(159, 78, 300), (7, 2, 30), (3, 3, 6), (12, 0, 40), (99, 126, 300)]
+)
+def test_net_preference_ends_where_the_likelihood_score_is_the_quantile(win, lose, n):
+    estimate = net_preference("x", win, lose, n)
+    assert estimate.estimate == (win - lose) / n
+    assert tango_by_likelihood(win, lose, n, estimate.low) == pytest.approx(1.959964, abs=1e-3)
+    assert tango_by_likelihood(win, lose, n, estimate.high) == pytest.approx(-1.959964, abs=1e-3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_net_preference_is_antisymmetric_and_holds_its_estimate(win, tie, lose):
+    n = win + tie + lose
+    if n == 0:
+        with pytest.raises(StudyError, match="no observation"):
+            net_preference("x", win, lose, n)
+        return
+    there, back = net_preference("x", win, lose, n), net_preference("x", lose, win, n)
+    assert -1 <= there.low <= there.estimate <= there.high <= 1
+    assert there.low == pytest.approx(-back.high, abs=1e-6)
+    assert there.high - there.low > 0
+
+
+def test_intervals_cover_what_they_promise():
+    """Exact coverage by enumeration of every outcome, weighted by its probability, and a seeded
+    simulation.
+    """
+    n = 40
+    for p in (0.02, 0.1, 0.33, 0.5):
+        weight = stats.binom.pmf(range(n + 1), n, p)
+        for ours, least in ((wilson, 0.90), (clopper_pearson, 0.95)):
+            inside = [(e := ours("x", k, n)).low <= p <= e.high for k in range(n + 1)]
+            assert weight @ np.array(inside) >= least
+    rng = np.random.default_rng(7)
+    truth = np.array([0.5, 0.2, 0.3])
+    draws = rng.multinomial(100, truth, size=2000)
+    cached = {tuple(d): preference("x", *map(int, d)) for d in draws}
+    together = np.mean([
+        all(e.low <= t <= e.high for e, t in zip(cached[tuple(d)].estimates()[:3], truth, strict=True)) for d
+        in draws
+    ])  # fmt: skip
+    net = np.mean([cached[tuple(d)].net.low <= 0.2 <= cached[tuple(d)].net.high for d in draws])
+    assert 0.935 <= together <= 0.985
+    assert 0.935 <= net <= 0.965
+
+
+def test_sign_test_equals_counting_all_coins():
+    for win, lose in ((5, 1), (0, 6), (3, 3), (2, 7)):
+        n = win + lose
+        extreme = sum(
+            math.comb(n, k) for k in range(n + 1) if math.comb(n, k) <= math.comb(n, win)
+        )  # as likely as what was seen, or less
+        assert sign_test(win, lose).p == pytest.approx(extreme / 2**n)
+    assert sign_test(0, 0).p == 1.0
+
+
+def test_preference_of_ties_only_shows_no_preference():
+    result = preference("x", 0, 12, 0)
+    assert result.net.estimate == 0
+    assert result.net.low < 0 < result.net.high
+    assert result.test.p == 1.0
+    assert [e.name for e in result.estimates()] == ["x.win", "x.tie", "x.lose", "x.net", "x.win_or_tie"]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: wilson("speed", 0, 0), "speed: no observation"),
+        (lambda: wilson("speed", 4, 3), "4 of 3"),
+        (lambda: wilson("speed", -1, 3), "-1 of 3"),
+        (lambda: wilson("speed", 1, 3, level=95), "level: 95"),
+        (lambda: goodman(["a", "b"], [1]), "1 counts for 2"),
+        (lambda: net_preference("x", 2, 2, 3), "more than the 3"),
+        (lambda: sign_test(-1, 2), "negative"),
+    ],
+)
+def test_what_is_not_a_share_is_refused_by_a_sentence(call, words):
+    with pytest.raises(StudyError, match=words):
+        call()
+
+
+def test_counts_follow_the_system_on_either_side():
+    def verdict(a, b, winner):
+        return Verdict("p", a, b, winner, "judge", "a")
+
+    rows = [verdict("lima", "bard", "a"), verdict("bard", "lima", "a"), verdict("bard", "lima", "tie")]
+    assert count_outcomes(rows, "lima") == (1, 1, 1)
+    assert count_outcomes(rows, "bard") == (1, 1, 1)
+    rows.append(verdict("bard", "lima", "b"))
+    assert count_outcomes(rows, "lima") == (2, 1, 1)
+    with pytest.raises(StudyError, match="says nothing on claude"):
+        count_outcomes(rows, "claude")
+
+
+def test_labels_are_counted():
+    labels = ["fail", "pass", "excellent", "excellent"]
+    assert count_labels(Grade("p", "lima", label, "judge") for label in labels) == (2, 1, 1)
+
+
+def test_every_small_table_gives_finite_ends():
+    for win, tie, lose in itertools.product(range(5), repeat=3):
+        if win + tie + lose:
+            assert all(
+                math.isfinite(e.low) and math.isfinite(e.high)
+                for e in preference("x", win, tie, lose).estimates()
+            )
