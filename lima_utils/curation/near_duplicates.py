@@ -1,0 +1,83 @@
+"""Near-duplicates: texts whose word 5-grams overlap beyond a threshold.
+
+MinHash with locality-sensitive hashing (Broder 1997; datasketch) proposes pairs, and the exact Jaccard similarity of
+the shingles decides, so that no text falls to an unlucky hash and the answer does not depend on the order of texts.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from datasketch import MinHash, MinHashLSH
+
+_WORD = re.compile(r"\w+")
+_SHINGLE = 5
+
+
+class Match(NamedTuple):
+    """An earlier text that is nearly the same, and the Jaccard similarity of the two."""
+
+    key: str
+    similarity: float
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of `text`, compatibility-normalised (NFKC) and in lower case, without punctuation."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def list_ngrams(words: Sequence[str], n: int) -> Iterator[str]:
+    """Yield each run of `n` words as one string; a text of fewer words is one run."""
+    if words and len(words) <= n:
+        yield " ".join(words)
+    for start in range(len(words) - n + 1) if len(words) > n else ():
+        yield " ".join(words[start : start + n])
+
+
+def shingle(text: str) -> frozenset[str]:
+    """Return the set of word 5-grams of `text`; a shorter text is one shingle, an empty one has none."""
+    return frozenset(list_ngrams(split_words(text), _SHINGLE))
+
+
+def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
+    """Return the size of the intersection over the size of the union; 0 where both are empty."""
+    union = len(first | second)
+    return len(first & second) / union if union else 0.0
+
+
+class NearDuplicates:
+    """Texts seen so far, against which further texts are looked up.
+
+    `threshold` is the Jaccard similarity from which two texts match, `permutations` the length of a signature.
+    """
+
+    def __init__(self, threshold: float, permutations: int) -> None:
+        self._threshold = threshold
+        self._permutations = permutations
+        # The exact check below removes false candidates at little cost, so the bands favour finding all true ones.
+        self._index = MinHashLSH(threshold=threshold, num_perm=permutations, weights=(0.05, 0.95))
+        self._shingles: dict[str, frozenset[str]] = {}
+
+    def find(self, text: str) -> Match | None:
+        """Return the most similar text added before (ties: the smallest key), or None if none reaches the threshold."""
+        shingles = shingle(text)
+        if not shingles:
+            return None
+        candidates = self._index.query(self._sign(shingles))
+        scored = sorted((-jaccard(shingles, self._shingles[key]), key) for key in candidates)
+        if not scored or -scored[0][0] < self._threshold:
+            return None
+        return Match(scored[0][1], -scored[0][0])
+
+    def add(self, key: str, text: str) -> None:
+        """Remember `text` under `key`, which must be new; a text without words is never matched."""
+        shingles = shingle(text)
+        if shingles:
+            self._index.insert(key, self._sign(shingles))
+            self._shingles[key] = shingles
+
+    def _sign(self, shingles: Iterable[str]) -> MinHash:
+        signature = MinHash(num_perm=self._permutations, seed=1)
+        signature.update_batch([item.encode("utf-8", "surrogatepass") for item in shingles])
+        return signature

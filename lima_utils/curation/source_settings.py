@@ -1,0 +1,161 @@
+"""Settings of the sources beside Stack Exchange, and of the assembly of all of them."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lima_utils.records import Split
+from lima_utils.settings import Settings
+
+Mask = Literal["email", "phone", "key", "ip"]
+"""A kind of personal data that the assembly masks."""
+
+
+class WikihowSettings(Settings):
+    """How wikiHow articles become dialogues."""
+
+    n: int = Field(default=200, ge=1)
+    """Articles to sample, the reserve not counted (LIMA §2.1: 200)."""
+    reserve: int = Field(default=40, ge=0)
+    """Further articles, for the assembly to fall back on where it removes duplicates."""
+    pruned: tuple[str, ...] = (
+        "about this article",
+        "community q&a",
+        "expert q&a",
+        "expert interview",
+        "quick summary",
+        "references",
+        "related wikihows",
+        "sources and citations",
+        "things you'll need",
+        "tips",
+        "video",
+        "warnings",
+    )
+    """Headings of sections that are left out; LIMA says "certain sections", none of these is in its released rows."""
+    characters: tuple[int, int] = (600, 30_000)
+    """Shortest and longest answer. Not in LIMA; its released answers have 2,000 to 17,000 characters."""
+    license: str = "CC BY-NC-SA 3.0"
+    """The licence of wikiHow's text."""
+
+
+class WritingPromptsSettings(Settings):
+    """How r/WritingPrompts becomes training dialogues."""
+
+    n: int = Field(default=150, ge=1)
+    """Prompts to keep, the reserve not counted (LIMA §2.1: 150)."""
+    reserve: int = Field(default=50, ge=0)
+    """Further prompts of the ranked shortlist, for the reader's choice and for the assembly to fall back on."""
+    min_score: int = 10
+    """Fewest votes of a submission; LIMA says "highly upvoted" without a number."""
+    min_story_score: int = 2
+    """Fewest votes of a story."""
+    characters: tuple[int, int] = (250, 8_000)
+    """Shortest and longest story. Not in LIMA; its released stories have 260 to 5,000 characters."""
+    license: str = "Reddit User Agreement, copyright of the author"
+    """What a submission or comment is published under."""
+
+
+class AskRedditSettings(Settings):
+    """How titles of r/AskReddit become test prompts; LIMA never trains on its answers."""
+
+    n: int = Field(default=70, ge=1)
+    """Titles to keep, the reserve not counted (LIMA §2.1: 70)."""
+    reserve: int = Field(default=30, ge=0)
+    """Further titles of the ranked shortlist."""
+    min_score: int = 10
+    """Fewest votes of a submission."""
+    words: tuple[int, int] = (5, 60)
+    """Fewest and most words of a title."""
+    license: str = "Reddit User Agreement, copyright of the author"
+    """What a submission is published under."""
+
+
+class NaturalInstructionsSettings(Settings):
+    """How Super-Natural Instructions becomes training dialogues."""
+
+    n: int = Field(default=50, ge=1)
+    """Tasks to sample, one example each (LIMA §2.2: 50)."""
+    reserve: int = Field(default=10, ge=0)
+    """Further tasks, for the assembly to fall back on."""
+    categories: tuple[str, ...] = (
+        "Code to Text",
+        "Data to Text",
+        "Dialogue Generation",
+        "Explanation",
+        "Grammar Error Correction",
+        "Keyword Tagging",
+        "Paraphrasing",
+        "Poem Generation",
+        "Question Generation",
+        "Question Rewriting",
+        "Sentence Composition",
+        "Sentence Compression",
+        "Sentence Expansion",
+        "Sentence Perturbation",
+        "Story Composition",
+        "Style Transfer",
+        "Summarization",
+        "Text Completion",
+        "Text Simplification",
+        "Text to Code",
+        "Title Generation",
+        "Translation",
+    )
+    """Categories whose tasks ask for text of one's own (LIMA §2.2: "summarization, paraphrasing, style transfer")."""
+    input_characters: tuple[int, int] = (20, 6_000)
+    """Shortest and longest input of an example."""
+    output_characters: tuple[int, int] = (10, 4_000)
+    """Shortest and longest output of an example."""
+
+
+class Quota(Settings):
+    """How many dialogues of one source (and group, where given) one split takes."""
+
+    split: Split
+    source: str
+    group: str | None = None
+    n: int = Field(ge=1)
+    order: Literal["seed", "score"] = "seed"
+    """Which of a surplus are taken: a sample by seed, or the best scores first (ties by seed)."""
+
+
+# LIMA Table 1
+LIMA_QUOTAS = (
+    Quota(split="train", source="stackexchange", group="stem", n=200),
+    Quota(split="train", source="stackexchange", group="other", n=200),
+    Quota(split="train", source="wikihow", n=200),
+    Quota(split="train", source="writingprompts", n=150, order="score"),
+    Quota(split="train", source="natural-instructions", n=50),
+    Quota(split="train", source="authored-a", n=200),
+    Quota(split="dev", source="authored-a", n=50),
+    Quota(split="test", source="askreddit", n=70, order="score"),
+    Quota(split="test", source="authored-b", n=230),
+)
+
+
+class AssemblySettings(Settings):
+    """What the assembled training, development and test sets hold."""
+
+    quotas: tuple[Quota, ...] = LIMA_QUOTAS
+    """Rows of the set; the default is LIMA's Table 1: 1,000 / 50 / 300."""
+    near_duplicate: float = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of word 5-grams from which two texts count as one."""
+    permutations: int = Field(default=128, ge=16)
+    """Length of the MinHash signatures."""
+    ngram: int = Field(default=13, ge=8)
+    """Words of a run that no evaluated prompt may share with a training dialogue (13 as in GPT-3, arXiv 2005.14165)."""
+    masks: tuple[Mask, ...] = ("email", "phone", "key", "ip")
+    """Kinds of personal data replaced by a placeholder."""
+
+    @model_validator(mode="after")
+    def _refuse_overlaps(self) -> "AssemblySettings":
+        groups: dict[tuple[str, str], list[str | None]] = {}
+        for quota in self.quotas:
+            groups.setdefault((quota.split, quota.source), []).append(quota.group)
+        for (split, source), named in groups.items():
+            if len(named) != len(set(named)) or (None in named and len(named) > 1):
+                raise ValueError(
+                    f"two quotas take from the same rows of {source} in {split}; name distinct groups"
+                )
+        return self
