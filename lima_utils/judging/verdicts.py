@@ -46,7 +46,7 @@ def combine_orders(verdicts: Iterable[Verdict]) -> Combined:
         if len(set(orders)) != len(orders):
             raise StudyError(
                 f"prompt {group[0].prompt_id!r}, {group[0].system_a} against {group[0].system_b}: "
-                f"judged {len(group)} times by {group[0].judge}, twice in the same order; keep one verdict per order."
+                f"{group[0].judge} judged it {len(group)} times, one order twice; keep one verdict per order."
             )
         winners = {verdict.winner for verdict in group}
         kind = (

@@ -1,0 +1,75 @@
+"""The published values are graded, complete and consistent with each other."""
+
+import polars as pl
+import pytest
+
+NAMES = [
+    *("ablations", "agreement", "counts", "curation", "discrepancies", "findings", "followups", "generation"),
+    *("grades", "preferences", "quantity", "table1", "training"),
+]
+KEYS = {
+    *("zhou2023lima", "raghavendra2024revisiting", "yang2025branching", "lin2023urial", "zhao2024long"),
+    *("liu2023deita", "chen2023alpagasus", "jha2023limit", "muennighoff2025s1", "ye2025limo"),
+    *("ghosh2024closer", "operationalising2026"),
+}
+
+
+@pytest.fixture(scope="module")
+def published(root):
+    folder = root / "data" / "published"
+    assert sorted(path.stem for path in folder.glob("*.csv")) == NAMES
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}.csv`" in readme for name in NAMES)
+    return {name: pl.read_csv(folder / f"{name}.csv", infer_schema_length=None) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_is_graded_and_names_its_source(published, name):
+    frame = published[name]
+    assert frame.height
+    assert set(frame["confidence"]) <= {"A", "B", "C", "–"}
+    assert set(frame["source"]) <= KEYS
+    assert {"section", "note"} <= set(frame.columns)
+
+
+def test_unknown_values_are_empty_and_only_they(published):
+    for name in ("table1", "followups", "curation", "generation"):
+        frame = published[name]
+        assert (frame["value"].is_null() == (frame["confidence"] == "–")).all(), name
+
+
+def test_preferences_are_whole(published):
+    frame = published["preferences"]
+    sums = frame.group_by("judge", "opponent").agg(pl.col("percent").sum(), pl.len(), pl.col("n").unique())
+    assert sums.height == 10
+    assert set(sums["percent"]) == {100}
+    assert set(sums["len"]) == {3}
+    assert set(sums["n"].explode()) == {300}
+
+
+def test_grades_agree_with_their_counts(published):
+    frame = published["grades"]
+    off = (100 * frame["count"] / frame["n"] - frame["percent"]).abs()
+    assert off.max() < 0.06  # printed with one decimal; 8 of 42 = 19.05 is printed as 19.1
+    sums = frame.group_by("set").agg(pl.col("count").sum(), pl.col("n").first())
+    assert (sums["count"] == sums["n"]).all()
+
+
+def test_table1_sums_to_a_thousand_prompts_and_the_noted_tokens(published):
+    train = published["table1"].filter((pl.col("split") == "train") & (pl.col("origin") != "all"))
+    wide = train.pivot("quantity", index="origin", values="value")
+    assert wide["prompts"].sum() == 1000
+    tokens = (wide["prompts"] * (wide["input_tokens"] + wide["output_tokens"])).sum()
+    assert tokens == 759_800
+    total = published["table1"].filter(pl.col("quantity") == "total_tokens")
+    assert f"{tokens:,}" in total["note"][0]
+    test = published["table1"].filter((pl.col("split") == "test") & (pl.col("quantity") == "prompts"))
+    assert test["value"].sum() == 300
+
+
+def test_parts_sum_to_their_wholes(published):
+    curation = dict(published["curation"].select("quantity", "value").iter_rows())
+    assert curation["STEM exchanges"] + curation["other exchanges"] + curation["exchanges too niche"] == 179
+    follow = published["followups"].filter(pl.col("topic").is_in(["token shift", "longest"]))
+    for (condition,), part in follow.group_by("condition"):
+        assert part["value"].sum() == pytest.approx(100, abs=0.11), condition  # rounded to one decimal
