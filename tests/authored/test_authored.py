@@ -24,9 +24,10 @@ NEAR = 0.5
 STOP = set(
     re.findall(
         r"\w+",
-        "a about all an and any are as at be been but by can could do does for from get give had has have he her his "
-        "how i if in is it its just like make me more my no not of on one or our out please she should so some that "
-        "the their them then there they this to too up us was we what when where which who why will with would you",
+        "a about all an and any are as at be been but by can could do does for from get give had has "
+        "have he her his how i if in is it its just like make me more my no not of on one or our out "
+        "please she should so some that the their them then there they this to too up us was we what "
+        "when where which who why will with would write you your",
     )
 )
 DETAIL = re.compile(
@@ -41,8 +42,8 @@ REASON = re.compile(
     r"\b(because|since|harm\w*|hurt\w*|danger\w*|risk\w*|illegal\w*|crime|fraud|would|could)\b", re.IGNORECASE
 )
 DECLINE = re.compile(
-    r"\b(not (help|going|something|provide|write|give|support|offer)|won't|can't|cannot|will not|declin\w+|refus\w+"
-    r"|rather not|no (help|advice|instructions))\b",
+    r"\bnot\b[^.]{0,25}\b(help|write|provide|give|offer|support)|\b(won't|can't|cannot|will not|rather not)\b"
+    r"|\b(declin|refus)\w+",
     re.IGNORECASE,
 )
 CANNED = re.compile(
@@ -52,7 +53,7 @@ CANNED = re.compile(
 )
 PERSONA = re.compile(
     r"\b(as an ai|language model|in my (experience|opinion)|when i was|i remember|i used to|i once|i grew up"
-    r"|my (own|wife|husband|partner|mother|father|parents|son|daughter|children|kids|job|doctor|childhood|friends?))\b",
+    r"|my (own|wife|husband|partner|mother|father|parents|son|daughter|children|job|doctor|childhood))\b",
     re.IGNORECASE,
 )
 VOICED = re.compile(
