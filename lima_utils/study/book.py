@@ -1,0 +1,122 @@
+"""From executed notebooks to the book: `chapters/`, `_chapters.yml`, then Quarto, or the preview where it is not."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+from nbformat import NotebookNode
+
+from lima_utils.errors import StudyError
+from lima_utils.files import ensure_directory, write_text
+from lima_utils.study import preview
+from lima_utils.study.chapters import Chapter, Step
+from lima_utils.study.graph import run_graph
+from lima_utils.study.notebooks import INJECTED, PARAMETERS, has_tag, read_notebook, write_notebook
+from lima_utils.study.order import chapters_of
+from lima_utils.study.paths import BOOK, CHAPTERS, Paths
+from lima_utils.study.profiles import Profile, load_profile
+from lima_utils.study.timings import timing_table
+
+CONTENTS = Path("_chapters.yml")
+READY = "STUDY_CHAPTERS_READY"
+"""Environment variable that tells the pre-render script that its work is done."""
+TROUBLE = ("[WARNING] Citeproc", "Unable to resolve")
+"""What Quarto only warns of, with exit code 0, and what is a failure here."""
+
+
+def make_book(profile: str, root: Path, cores: int | None = None) -> None:
+    """Run what is stale, render the book, and print where it is and how long each chapter took."""
+    loaded = load_profile(profile)
+    run_graph(profile, root, cores)
+    collect_chapters(loaded, root)
+    quarto = shutil.which("quarto")
+    if quarto:
+        render_with_quarto(quarto, root)
+    else:
+        print(
+            "No Quarto here (conda-forge has it, see environment.yml): this is the preview, rendered with pandoc."
+        )
+        preview.render(root)
+    print(timing_table(loaded, Paths(loaded.name)))
+    print(f"The book: {root / BOOK / 'index.html'}")
+
+
+def render_with_quarto(quarto: str, root: Path) -> None:
+    """Render `_book/` with Quarto; StudyError for a failure and for what Quarto only warns of."""
+    command = [quarto, "render", "--to", "html"]
+    finished = subprocess.run(
+        command,
+        cwd=root,
+        env={**os.environ, READY: "1"},
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    trouble = [line.strip() for line in finished.stdout.splitlines() if any(sign in line for sign in TROUBLE)]
+    if finished.returncode or trouble:
+        told = trouble[0] if trouble else "\n".join(finished.stdout.splitlines()[-15:])
+        raise StudyError(f"quarto render: {told}")
+
+
+def pre_render(root: Path) -> None:
+    """Do what Quarto asks for before it renders: refuse a misspelt profile; for a whole book, run and collect."""
+    if os.environ.get(READY):
+        return
+    profile = load_profile(os.environ.get("QUARTO_PROFILE") or "tiny")
+    if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
+        run_graph(profile.name, root)
+        collect_chapters(profile, root)
+
+
+def collect_chapters(profile: Profile, root: Path) -> list[Path]:
+    """Write `chapters/` and `_chapters.yml` from the executed notebooks of `profile`; returns the chapters."""
+    folder = ensure_directory(root / CHAPTERS)
+    chapters = [chapter for chapter in chapters_of(profile) if chapter.part != "worker"]
+    for left in set(folder.glob("*.ipynb")) - {folder / f"{chapter.stem}.ipynb" for chapter in chapters}:
+        left.unlink()
+    for chapter in chapters:
+        write_notebook(folder / f"{chapter.stem}.ipynb", _typeset(chapter, profile, root))
+    write_text(
+        root / CONTENTS, yaml.safe_dump(_contents(chapters, profile), sort_keys=False, allow_unicode=True)
+    )
+    return [CHAPTERS / f"{chapter.stem}.ipynb" for chapter in chapters]
+
+
+def _contents(chapters: list[Chapter], profile: Profile) -> dict[str, Any]:
+    listed = {
+        part: [f"{CHAPTERS}/{chapter.stem}.ipynb" for chapter in chapters if chapter.part == part]
+        for part in ("chapter", "appendix")
+    }
+    book: dict[str, Any] = {"chapters": listed["chapter"]}
+    if listed["appendix"]:
+        book["appendices"] = listed["appendix"]
+    contents: dict[str, Any] = {"book": book}
+    if profile.stamp:
+        banner = f'<div class="stamp" role="note">{profile.stamp}</div>'
+        contents["format"] = {"html": {"include-before-body": [{"text": banner}]}}
+    return contents
+
+
+def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
+    """Return the chapter as the book shows it: its words as they are now, its outputs as the run left them.
+
+    So a mended sentence needs no new run. The parameters are shown as they were in the run.
+    """
+    executed_path = root / Step(chapter).executed(Paths(profile.name))
+    if not executed_path.is_file():
+        raise StudyError(f"{executed_path} is missing: run `make book PROFILE={profile.name}` first.")
+    executed = read_notebook(executed_path)
+    source = read_notebook(root / chapter.notebook)
+    injected = [cell for cell in executed.cells if has_tag(cell, INJECTED)]
+    run = [cell for cell in executed.cells if cell.cell_type == "code" and not has_tag(cell, INJECTED)]
+    code = [cell for cell in source.cells if cell.cell_type == "code"]
+    if [cell.source for cell in run] != [cell.source for cell in code]:
+        raise StudyError(f"{executed_path} is older than {chapter.notebook}: run `make book` again.")
+    outputs = iter(run)
+    cells = [next(outputs) if cell.cell_type == "code" else cell for cell in source.cells]
+    source.cells = [injected[0] if injected and has_tag(cell, PARAMETERS) else cell for cell in cells]
+    return source

@@ -1,0 +1,8 @@
+"""Checks."""
+
+from pathlib import Path
+
+
+def check_book(root: Path) -> list[str]:
+    """Check."""
+    return []

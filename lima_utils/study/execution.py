@@ -1,0 +1,141 @@
+"""Executing one notebook strictly: papermill, with everything refused that could pass unnoticed.
+
+An earlier executed notebook is replaced only by a whole new one; a failed run is kept beside it as ``*.failed.ipynb``.
+"""
+
+import fcntl
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import papermill
+import psutil
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from lima_utils.errors import StudyError
+from lima_utils.files import ensure_directory, replacing
+from lima_utils.study.notebooks import read_notebook, write_notebook
+from lima_utils.study.parameters import check_parameters
+from lima_utils.study.provenance import KEY, provenance
+
+KERNEL = "python3"
+SCHEDULER = "STUDY_SCHEDULER"
+"""Environment variable with the process id of the scheduler, so that no notebook outlives it."""
+
+
+def execute_notebook(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    cwd: Path,
+    finish: Callable[[], Mapping[str, Any]] = dict,
+) -> float:
+    """Execute `notebook` with `parameters` in `cwd`, write it to `output`, and return the seconds it took.
+
+    The executed notebook's metadata holds parameters, commit, versions, seconds and what `finish` (called after the
+    last cell) returns. StudyError: unknown or mistyped parameters, not exactly one parameters cell, an error in a cell
+    or in `finish`; then the run is kept as ``<output>.failed.ipynb`` and an earlier `output` is left as it was.
+    """
+    values = check_parameters(notebook, dict(parameters))
+    ensure_directory(output.parent)
+    failed = output.with_suffix(".failed.ipynb")
+    with _alone(output), replacing(output) as aside:
+        running = aside.with_suffix(".ipynb")  # papermill chooses the format by the name
+        started = time.monotonic()
+        try:
+            _run(notebook, running, parameters, cwd)
+            seconds = round(time.monotonic() - started, 1)
+            record = {"parameters": values, "seconds": seconds, **provenance(cwd), **finish()}
+        except StudyError as error:
+            if not running.exists():
+                raise
+            os.replace(running, failed)
+            raise StudyError(f"{str(error).rstrip('.')} (the failed run is kept as {failed}).") from None
+        finally:
+            if running.exists():
+                os.replace(running, aside)
+        executed = read_notebook(aside)
+        executed.metadata[KEY] = record
+        executed.metadata.pop("papermill", None)
+        write_notebook(aside, executed)
+    failed.unlink(missing_ok=True)
+    return seconds
+
+
+def read_record(executed: Path) -> dict[str, Any]:
+    """Return what an executed notebook's metadata records of its run; empty where there is none."""
+    if not executed.is_file():
+        return {}
+    record: dict[str, Any] = read_notebook(executed).metadata.get(KEY, {})
+    return dict(record)
+
+
+def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
+    try:
+        with _dying_with_scheduler(), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # notices about formats and transports, nothing of the notebook's own
+            papermill.execute_notebook(
+                notebook.resolve(),
+                running.resolve(),
+                parameters=dict(parameters),
+                kernel_name=KERNEL,
+                cwd=str(cwd),
+                progress_bar=False,
+            )
+    except PapermillExecutionError as error:
+        told = " ".join(str(error.evalue).split()).rstrip(".")
+        name = "" if error.ename == StudyError.__name__ else f"{error.ename}: "
+        raise StudyError(f"{notebook}, In [{error.exec_count}]: {name}{told}.") from None
+    except DeadKernelError:
+        raise StudyError(
+            f"{notebook}: its kernel died, most often for lack of memory; choose smaller sizes."
+        ) from None
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the right to write `output`; a process that is just being ended gets ten seconds to let go of it."""
+    with output.with_name(f".{output.name}.lock").open("w") as lock:
+        for attempt in range(20):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt == 19:
+                    raise StudyError(
+                        f"{output}: another process is making it; wait for its end or stop it."
+                    ) from None
+                time.sleep(0.5)
+        for left in output.parent.glob(f".{output.name}.*.ipynb"):
+            left.unlink()  # of a run that was killed
+        yield
+
+
+@contextmanager
+def _dying_with_scheduler() -> Iterator[None]:
+    """End this process and its kernel when the scheduler named in the environment is gone, else both would run on."""
+    scheduler = int(os.environ.get(SCHEDULER, "0"))
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            if not psutil.pid_exists(scheduler):
+                for child in psutil.Process().children(recursive=True):
+                    child.kill()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    if scheduler:
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

@@ -1,0 +1,53 @@
+"""What follows what: the chapters and steps of a profile, and which notebook makes a file."""
+
+from itertools import product
+from pathlib import Path
+
+from lima_utils.errors import StudyError
+from lima_utils.study.chapters import Chapter, Step
+from lima_utils.study.contents import CHAPTERS
+from lima_utils.study.paths import Paths
+from lima_utils.study.profiles import Profile
+
+
+def chapters_of(profile: Profile) -> list[Chapter]:
+    """Return the chapters that `profile` runs, in the book's order."""
+    return [chapter for chapter in CHAPTERS if profile.world or not chapter.world]
+
+
+def chapter_named(stem: str) -> Chapter:
+    """Return the chapter whose notebook is `stem`; StudyError where there is none."""
+    for chapter in CHAPTERS:
+        if chapter.stem == stem:
+            return chapter
+    stems = ", ".join(chapter.stem for chapter in CHAPTERS)
+    raise StudyError(f"notebook {stem!r} is not a step of the study; there are {stems}.")
+
+
+def steps_of(chapter: Chapter, profile: Profile) -> list[Step]:
+    """Return the runs of one chapter's notebook: one, or one for each combination of a worker's parameters."""
+    values = {
+        "condition": profile.sweep.conditions if profile.sweep else (),
+        "seed": profile.seeds,
+    }
+    combinations = product(*(values[name] for name in chapter.for_each))
+    return [
+        Step(chapter, dict(zip(chapter.for_each, combination, strict=True))) for combination in combinations
+    ]
+
+
+def steps_before(chapter: Chapter, profile: Profile) -> list[Step]:
+    """Return the steps that `chapter` waits for in `profile`."""
+    run = {other.stem: other for other in chapters_of(profile)}
+    return [step for stem in chapter.after if stem in run for step in steps_of(run[stem], profile)]
+
+
+def maker_of(path: Path, paths: Paths) -> str:
+    """Return which notebook makes `path` (or the folder it lies in), for sentences about missing inputs."""
+    wanted = path.relative_to(paths.root).parts
+    for chapter in CHAPTERS:
+        for output in chapter.outputs:
+            made = Path(output).parts
+            if wanted[: len(made)] == made or ("{" in output and wanted[:-1] == made[:-1]):
+                return f"{chapter.notebook} (or `make book`)"
+    return "`make book`"

@@ -1,0 +1,8 @@
+"""The book without Quarto."""
+
+from pathlib import Path
+
+
+def render(root: Path) -> Path:
+    """Render."""
+    return root

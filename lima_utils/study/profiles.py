@@ -1,0 +1,141 @@
+"""Profiles: one YAML file holds everything that may differ between a laptop and a cluster.
+
+`load_profile("tiny")` reads ``profiles/tiny.yaml``; a path to any other YAML file works as well. The profile's name is
+the file's stem, so that a copied profile keeps its results apart from the original's.
+"""
+
+import difflib
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from lima_utils.errors import StudyError
+from lima_utils.settings import Settings
+from lima_utils.study.paths import PROFILES, find_root
+from lima_utils.world.settings import WorldSettings
+
+
+class SweepSettings(Settings):
+    """The conditions that the controlled test tunes, each under every tuning seed."""
+
+    conditions: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names the worker notebook understands, e.g. ``k128``."""
+
+
+class Profile(Settings):
+    """The settings of all stages for one run."""
+
+    name: str
+    """The file's stem; results lie in ``runs/<name>/``."""
+    description: str
+    """One sentence: what this profile runs, on which hardware."""
+    stamp: str | None = None
+    """A warning shown on every page of the book, e.g. that the run is for tests only."""
+    seed: int = 0
+    """Drawn from by every stage that has no seed of its own."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    """Tuning seeds of the sweep."""
+    world: WorldSettings | None = None
+    """The controlled world; none where a base from the hub meets real data."""
+    sweep: SweepSettings | None = None
+    """Only with a world."""
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """Read and validate a profile; StudyError names file, key, value and what is allowed."""
+    path = _find(str(name_or_path))
+    values = _read_yaml(path)
+    try:
+        return Profile.model_validate({"name": path.stem, **values})
+    except ValidationError as error:
+        raise StudyError(_sentence(path, error.errors()[0])) from error
+
+
+def profile_names() -> list[str]:
+    """Return the names of the profiles in ``profiles/``."""
+    return sorted(path.stem for path in (find_root() / PROFILES).glob("*.yaml"))
+
+
+def _find(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise StudyError(f"{path}: no such profile file.")
+        return path
+    path = find_root() / PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        names = profile_names()
+        raise StudyError(f"profile {name!r} is unknown{_nearest(name, names)}; there are {', '.join(names)}.")
+    return path
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise StudyError(f"{path}{line}: not valid YAML ({error.problem}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not valid YAML ({error}).") from error
+    if not isinstance(values, dict):
+        raise StudyError(f"{path}: expected keys and values, e.g. 'seed: 0', found {type(values).__name__}.")
+    if "name" in values:
+        raise StudyError(
+            f"{path}: key 'name' is not allowed; a profile is named after its file ({path.stem!r})."
+        )
+    return values
+
+
+def _sentence(path: Path, error: ErrorDetails) -> str:
+    """Tell one validation error as a sentence with file, key, value and what is allowed."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        allowed = _allowed_keys(Profile, error["loc"][:-1])
+        hint = _nearest(str(error["loc"][-1]), allowed)
+        return f"{path}: key {key!r} (value {error['input']!r}) is unknown{hint}; allowed here: {', '.join(allowed)}."
+    if error["type"] == "missing":
+        return f"{path}: key {key!r} is missing; give it a value."
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+    return f"{path}: key {key!r} has the value {error['input']!r}; it {message}."
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at `location`, by walking the settings models along it."""
+    models = [model]
+    for part in location:
+        inner = [
+            _models_in(candidate.model_fields[part].annotation)
+            for candidate in models
+            if isinstance(part, str) and part in candidate.model_fields
+        ]
+        models = [found for group in inner for found in group] or models
+    keys = {key for candidate in models for key in candidate.model_fields}
+    return sorted(keys - {"name"} if model in models else keys)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]
