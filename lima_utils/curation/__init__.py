@@ -1,0 +1,1 @@
+"""Raw dumps → dialogues, with every dropped row counted and its reason kept."""

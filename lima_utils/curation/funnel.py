@@ -1,0 +1,73 @@
+"""The funnel: how many rows entered and fell at which rule, in order; and what fell."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+REJECTS = {
+    "id": pl.String,
+    "exchange": pl.String,
+    "reason": pl.String,
+    "score": pl.Int64,
+    "length": pl.Int64,
+    "excerpt": pl.String,
+}
+"""Columns of ``rejects.parquet``: score and cleaned length of the answer, and how it begins."""
+EXCERPT = 200
+SOURCE = "stackexchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One question (or row) that became no dialogue, and why."""
+
+    id: str
+    exchange: str
+    reason: str
+    score: int | None = None
+    length: int | None = None
+    excerpt: str = ""
+
+
+def dialogue_id(exchange: str, question: int) -> str:
+    """Return the study-wide id of a question and its answer."""
+    return f"{SOURCE}/{exchange}/{question}"
+
+
+@dataclass
+class Funnel:
+    """One exchange's count; units follow each other as rows become answers, and answers dialogues."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict)
+    """What was handled without being dropped: deleted authors, missing scores, community wiki …"""
+
+    def drop(self, unit: str, rule: str, entered: int, dropped: int) -> int:
+        """Count one rule and return how many are kept."""
+        kept = entered - dropped
+        self.steps.append({"unit": unit, "rule": rule, "entered": entered, "dropped": dropped, "kept": kept})
+        return kept
+
+    def entered(self, rule: str) -> int:
+        """Return how many entered a rule."""
+        return next((int(step["entered"]) for step in self.steps if step["rule"] == rule), 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: the steps in order, and what was seen."""
+        return {"steps": self.steps, "seen": dict(sorted(self.seen.items()))}
+
+
+def add_up(funnels: Iterable[Funnel]) -> Funnel:
+    """Return the sum of funnels that have the same rules in the same order."""
+    total = Funnel()
+    for funnel in funnels:
+        if not total.steps:
+            total.steps = [dict(step, entered=0, dropped=0, kept=0) for step in funnel.steps]
+        for sum_, step in zip(total.steps, funnel.steps, strict=True):
+            for key in ("entered", "dropped", "kept"):
+                sum_[key] += step[key]
+        for name, count in funnel.seen.items():
+            total.seen[name] = total.seen.get(name, 0) + count
+    return total

@@ -1,0 +1,84 @@
+"""The rules a question and its answer must pass: each says None (keep) or the slug of the reason to drop.
+
+LIMA §2.1 names them; the words below are our reading of "written in the first person", "reference other
+answers" and "self-contained in the title", and are the one place to change it.
+"""
+
+import re
+
+# Code and mathematics are no prose: an `I` in them is a variable.
+_NOT_PROSE = re.compile(
+    r"(`{3,})[^\n]*\n.*?\n\s*\1|``.+?``|`[^`\n]*`"
+    r"|\$\$.+?\$\$|\$[^$\n]{1,400}\$|\\begin\{(\w+\*?)\}.*?\\end\{\2\}",
+    re.DOTALL,
+)
+
+# "I" as a word: not the numeral of World War I or Type I, not I/O, I. Newton or a lone letter in a formula.
+_FIRST_PERSON = re.compile(
+    r"(?<![\w/.=+*^-])(?<!War )(?<!WW )(?<![Tt]ype )(?<![Cc]lass )(?<![Pp]art )(?<![Pp]hase )"
+    r"(?<![Cc]hapter )(?<![Vv]olume )(?<![Ll]evel )(?<![Ss]tage )(?<![Tt]itle )(?<![Aa]rticle )"
+    r"(?<![Ss]ection )I(?:['’](?:m|ve|d|ll))?(?![\w/=+*^-])(?!\.\s?[A-Z])"
+    r"|(?<![\w-])(?:[Mm]y|MY|[Mm]yself|[Mm]e|i['’](?:m|ve|d|ll))(?![\w-])"
+    r"|(?<![\w.-])i (?:am|have|had|was|think|thought|would|could|will|can|don['’]t|do|did|used?|know|guess)\b"
+)
+
+_REFERENCES = re.compile(
+    r"\bas (?:\w+ )?(?:mentioned|noted|pointed out)\b"
+    r"|\bas (?:\w+ )?(?:said|stated|explained|suggested|described) "
+    r"(?:by|above|below|in (?:the|an?|another|his|her))\b"
+    r"|\b(?:already|previously) (?:mentioned|pointed out)\b"
+    r"|\bmentioned (?:above|by|in the)\b"
+    r"|\bstack\s?(?:exchange|overflow)\b|\bSE (?:site|network|answer|question|post)s?\b"
+    r"|\b(?:other|another|previous|earlier|existing|accepted|top|above|following|first|second|various) "
+    r"(?:\w+ )?(?:answer|comment|repl(?:y|ie))s?\b"
+    r"|['’]s? (?:\w+ )?(?:answer|comment)s?\b"
+    r"|\b(?:his|her|their|your|these|those|linked) (?:answer|comment)s?\b"
+    r"|\b(?:answer|comment)s? (?:above|below|here|already|by|from)\b"
+    r"|\b(?:this|that|the) (?:linked|related|duplicate) (?:question|answer|post)\b"
+    r"|\bin (?:the |a )?comments?\b|\bcommenters?\b|\b(?:up|down)-?vot(?:e|es|ed|ing)\b"
+    r"|\bsee above\b|\bthe OP\b|\bOP['’]s\b|\bthe (?:asker|original poster)\b|(?<![\w.@/])@[A-Za-z]\w{2,}",
+    re.IGNORECASE,
+)
+
+_ASKS = re.compile(
+    r"\?|^(?:(?:in|on|at|to|from|by|for|of|with|under|after|before|during|if) )?"
+    r"(?:how|what|whats|why|when|where|who|whom|whose|which|is|are|am|was|were|can|could|should|shall|do|does"
+    r"|did|will|would|has|have|had|may|might|must)(?:n?['’]\w+)?\b",
+    re.IGNORECASE,
+)
+_POINTS_ELSEWHERE = re.compile(
+    r"\b(?:this|these|those|here|above|below|following|attached|pictured|screenshots?|pics?"
+    r"|photos? (?:of|from)|(?:my|the) (?:code|photo|picture|image|example))\b"
+    r"|\[(?:closed|duplicate|on hold|migrated)\]|\.\.\.$|…$",
+    re.IGNORECASE,
+)
+TITLE_WORDS = 3
+"""Fewer words seldom make a question one can answer without its description."""
+
+
+def prose(text: str) -> str:
+    """Return cleaned text without its code and mathematics."""
+    return _NOT_PROSE.sub(" ", text) if "`" in text or "$" in text or "\\begin" in text else text
+
+
+def check_title(title: str) -> str | None:
+    """Self-contained (LIMA §2.1): a question of three words or more that points at nothing outside it."""
+    asks = len(title.split()) >= TITLE_WORDS and _ASKS.search(title)
+    return None if asks and not _POINTS_ELSEWHERE.search(title) else "title_not_self_contained"
+
+
+def check_length(text: str, limits: tuple[int, int]) -> str | None:
+    """Length in characters after cleaning, both limits allowed (LIMA §2.1: 1,200 to 4,096)."""
+    if len(text) < limits[0]:
+        return "too_short"
+    return "too_long" if len(text) > limits[1] else None
+
+
+def check_first_person(text: str) -> str | None:
+    """First person singular: I (and I'm, I've …), my, me, myself, outside code and mathematics."""
+    return "first_person" if _FIRST_PERSON.search(prose(text)) else None
+
+
+def check_references(text: str) -> str | None:
+    """Refers to other answers, to comments, to people in the thread or to the site itself."""
+    return "refers_to_others" if _REFERENCES.search(prose(text)) else None
