@@ -23,18 +23,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
 
     graph_parser = commands.add_parser("graph", help="bring every step of a profile up to date")
-    book_parser = commands.add_parser(
-        "book", help="run the graph, then render _book/ (Quarto, else the preview)"
-    )
+    book_parser = commands.add_parser("book", help="run the graph, then render _book/ (Quarto, else the preview)")
     for command in (graph_parser, book_parser):
         command.add_argument("--cores", type=int, default=None, help="default: all there are")
-    preview_parser = commands.add_parser(
-        "preview", help="render _book/index.html with pandoc from what has been run"
-    )
+    preview_parser = commands.add_parser("preview", help="render _book/index.html with pandoc from what has been run")
     for command in (run, graph_parser, book_parser, preview_parser):
-        command.add_argument(
-            "--profile", default="tiny", help="a name in profiles/ or a YAML file (default: tiny)"
-        )
+        command.add_argument("--profile", default="tiny", help="a name in profiles/ or a YAML file (default: tiny)")
 
     commands.add_parser("check", help="check notebooks and book: labels, references, citations, embeds, form")
     commands.add_parser("profiles", help="validate and list the profiles")

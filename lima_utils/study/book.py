@@ -36,9 +36,7 @@ def make_book(profile: str, root: Path, cores: int | None = None) -> None:
     if quarto:
         render_with_quarto(quarto, root)
     else:
-        print(
-            "No Quarto here (conda-forge has it, see environment.yml): this is the preview, rendered with pandoc."
-        )
+        print("No Quarto here (conda-forge has it, see environment.yml): this is the preview, rendered with pandoc.")
         preview.render(root)
     print(timing_table(loaded, Paths(loaded.name)))
     print(f"The book: {root / BOOK / 'index.html'}")
@@ -80,9 +78,7 @@ def collect_chapters(profile: Profile, root: Path) -> list[Path]:
         left.unlink()
     for chapter in chapters:
         write_notebook(folder / f"{chapter.stem}.ipynb", _typeset(chapter, profile, root))
-    write_text(
-        root / CONTENTS, yaml.safe_dump(_contents(chapters, profile), sort_keys=False, allow_unicode=True)
-    )
+    write_text(root / CONTENTS, yaml.safe_dump(_contents(chapters, profile), sort_keys=False, allow_unicode=True))
     return [CHAPTERS / f"{chapter.stem}.ipynb" for chapter in chapters]
 
 

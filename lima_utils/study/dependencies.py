@@ -32,13 +32,9 @@ def notebook_modules(notebook: Path, root: Path) -> dict[str, Path]:
         if path is None:
             if root.joinpath(*name.split(".")).is_dir():
                 continue
-            raise StudyError(
-                f"{notebook}: imports {name}, and there is no such module below {root / PACKAGE}."
-            )
+            raise StudyError(f"{notebook}: imports {name}, and there is no such module below {root / PACKAGE}.")
         found[name] = path
-        waiting += sorted(
-            _names_in(_parse(path), name if path.name == "__init__.py" else _parent(name), root)
-        )
+        waiting += sorted(_names_in(_parse(path), name if path.name == "__init__.py" else _parent(name), root))
     return dict(sorted(found.items()))
 
 
@@ -94,11 +90,7 @@ def _parent(name: str) -> str:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _parse_notebook(notebook: Path) -> ast.AST:

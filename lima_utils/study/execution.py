@@ -80,9 +80,7 @@ def read_record(executed: Path) -> dict[str, Any]:
 def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
     try:
         with _dying_with_scheduler(), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # notices about formats and transports, nothing of the notebook's own
+            warnings.simplefilter("ignore")  # notices about formats and transports, nothing of the notebook's own
             papermill.execute_notebook(
                 notebook.resolve(),
                 running.resolve(),
@@ -96,9 +94,7 @@ def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path
         name = "" if error.ename == StudyError.__name__ else f"{error.ename}: "
         raise StudyError(f"{notebook}, In [{error.exec_count}]: {name}{told}.") from None
     except DeadKernelError:
-        raise StudyError(
-            f"{notebook}: its kernel died, most often for lack of memory; choose smaller sizes."
-        ) from None
+        raise StudyError(f"{notebook}: its kernel died, most often for lack of memory; choose smaller sizes.") from None
 
 
 @contextmanager
@@ -111,9 +107,7 @@ def _alone(output: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if attempt == 19:
-                    raise StudyError(
-                        f"{output}: another process is making it; wait for its end or stop it."
-                    ) from None
+                    raise StudyError(f"{output}: another process is making it; wait for its end or stop it.") from None
                 time.sleep(0.5)
         for left in output.parent.glob(f".{output.name}.*.ipynb"):
             left.unlink()  # of a run that was killed

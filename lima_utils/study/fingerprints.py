@@ -7,9 +7,11 @@ A *receipt* is written last, when a step has done all else: fingerprint, digests
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from lima_utils.errors import StudyError
 from lima_utils.files import write_json
@@ -29,12 +31,24 @@ def fingerprint_of(chapter: Chapter, profile: Profile, root: Path) -> dict[str, 
     if missing := sorted(set(chapter.settings) - set(values)):
         raise StudyError(f"chapter {chapter.stem}: the profile has no settings group {missing[0]!r}.")
     notebook = root / chapter.notebook
+    groups = [getattr(profile, name) for name in chapter.settings]
     return {
         "notebook": _notebook_digest(notebook),
         "modules": {name: code_digest(path) for name, path in notebook_modules(notebook, root).items()},
         "settings": {name: values[name] for name in sorted(chapter.settings)},
-        "data": {name: digest_of(root / name) for name in sorted(chapter.data)},
+        "data": {name: digest_of(root / name) for name in sorted({*chapter.data, *_files_named(groups, root)})},
     }
+
+
+def _files_named(value: Any, root: Path) -> Iterator[str]:
+    """Yield the files and folders that settings name, so that a user's new dump makes stale what reads it."""
+    match value:
+        case Path() if (root / value).exists():
+            yield str(value)
+        case BaseModel():
+            yield from _files_named([item for _, item in value], root)
+        case list() | tuple():
+            yield from (name for item in value for name in _files_named(item, root))
 
 
 def refresh_fingerprint(chapter: Chapter, profile: Profile, paths: Paths, root: Path) -> Path:
@@ -50,9 +64,7 @@ def receipt_of(step: Step, before: Iterable[Step], paths: Paths) -> dict[str, An
     """Return the receipt of a finished step; StudyError names an input or output that does not exist."""
     for output in step.outputs(paths):
         if not output.exists():
-            raise StudyError(
-                f"{step.chapter.notebook}: it ended without writing {output}, which it should make."
-            )
+            raise StudyError(f"{step.chapter.notebook}: it ended without writing {output}, which it should make.")
     return {
         "fingerprint": _read(paths.fingerprints / f"{step.chapter.stem}.json"),
         "inputs": inputs_of(before, paths),
@@ -66,9 +78,7 @@ def inputs_of(before: Iterable[Step], paths: Paths) -> dict[str, str]:
     for step in before:
         receipt = _read(step.receipt(paths))
         if receipt is None:
-            raise StudyError(
-                f"{step.receipt(paths)} is missing: run {step.chapter.notebook} (or `make book`) first."
-            )
+            raise StudyError(f"{step.receipt(paths)} is missing: run {step.chapter.notebook} (or `make book`) first.")
         digests |= receipt["outputs"]
     return digests
 

@@ -40,7 +40,5 @@ def _only_run(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StudyError(
-                f"{folder}: another run of this profile is under way; wait for it or stop it."
-            ) from None
+            raise StudyError(f"{folder}: another run of this profile is under way; wait for it or stop it.") from None
         yield

@@ -31,9 +31,7 @@ def steps_of(chapter: Chapter, profile: Profile) -> list[Step]:
         "seed": profile.seeds,
     }
     combinations = product(*(values[name] for name in chapter.for_each))
-    return [
-        Step(chapter, dict(zip(chapter.for_each, combination, strict=True))) for combination in combinations
-    ]
+    return [Step(chapter, dict(zip(chapter.for_each, combination, strict=True))) for combination in combinations]
 
 
 def steps_before(chapter: Chapter, profile: Profile) -> list[Step]:

@@ -13,9 +13,7 @@ def read_defaults(notebook: Path) -> dict[str, Any]:
     """Return names and defaults of the `parameters` cell; StudyError unless there is exactly one, of literals only."""
     cells = [cell for cell in read_notebook(notebook).cells if has_tag(cell, PARAMETERS)]
     if len(cells) != 1 or cells[0].cell_type != "code":
-        raise StudyError(
-            f"{notebook}: {len(cells)} cells are tagged 'parameters'; expected exactly one code cell."
-        )
+        raise StudyError(f"{notebook}: {len(cells)} cells are tagged 'parameters'; expected exactly one code cell.")
     try:
         statements = ast.parse(cells[0].source).body
     except SyntaxError as error:
@@ -42,11 +40,9 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> dict[str, An
     for name, value in parameters.items():
         if name not in defaults:
             near = difflib.get_close_matches(name, defaults, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
             known = ", ".join(defaults) or "none"
-            raise StudyError(
-                f"{notebook}: parameter {name!r} (value {value!r}) is unknown{hint}; it takes {known}."
-            )
+            raise StudyError(f"{notebook}: parameter {name!r} (value {value!r}) is unknown{hint}; it takes {known}.")
         if not _fits(value, defaults[name]):
             raise StudyError(
                 f"{notebook}: parameter {name!r} has the value {value!r} ({type(value).__name__}); "

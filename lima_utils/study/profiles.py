@@ -7,15 +7,19 @@ the file's stem, so that a copied profile keeps its results apart from the origi
 import difflib
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from lima_utils.curation.settings import CurationSettings
 from lima_utils.errors import StudyError
+from lima_utils.generation.settings import Sampling, System
+from lima_utils.judging.settings import JudgeSettings
 from lima_utils.settings import Settings
-from lima_utils.study.paths import PROFILES, find_root
+from lima_utils.study.paths import PROFILES, Paths, find_root
+from lima_utils.tuning.settings import BaseSettings, Recipe
 from lima_utils.world.settings import WorldSettings
 
 
@@ -41,8 +45,33 @@ class Profile(Settings):
     """Tuning seeds of the sweep."""
     world: WorldSettings | None = None
     """The controlled world; none where a base from the hub meets real data."""
+    curation: CurationSettings = CurationSettings()
+    base: BaseSettings
+    """With a world, its `model` is the base that the run pretrains, unless the profile says otherwise."""
+    tuning: Recipe = Recipe()
+    generation: Sampling = Sampling()
+    systems: tuple[System, ...] = ()
+    """What is compared; the first is the study's own tuning."""
+    judge: JudgeSettings = JudgeSettings()
     sweep: SweepSettings | None = None
     """Only with a world."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_pretrained_base(cls, values: dict[str, Any]) -> dict[str, Any]:
+        base = values.get("base") or {}
+        if values.get("world") is not None and isinstance(base, dict) and "model" not in base:
+            return {**values, "base": {"model": str(Paths(values["name"]).base), **base}}
+        return values
+
+    @model_validator(mode="after")
+    def _sweep_only_a_world(self) -> Self:
+        if (self.world is None) != (self.sweep is None):
+            raise ValueError("`world` and `sweep` must be given both or neither: the sweep tunes on the world")
+        names = [system.name for system in self.systems]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two systems are named {twice[0]!r}; verdicts could not tell them apart")
+        return self
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -52,7 +81,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     try:
         return Profile.model_validate({"name": path.stem, **values})
     except ValidationError as error:
-        raise StudyError(_sentence(path, error.errors()[0])) from error
+        raise StudyError(_sentence(path, min(error.errors(), key=_urgency))) from error
 
 
 def profile_names() -> list[str]:
@@ -80,9 +109,7 @@ class _StrictLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -97,10 +124,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise StudyError(f"{path}: expected keys and values, e.g. 'seed: 0', found {type(values).__name__}.")
     if "name" in values:
-        raise StudyError(
-            f"{path}: key 'name' is not allowed; a profile is named after its file ({path.stem!r})."
-        )
+        raise StudyError(f"{path}: key 'name' is not allowed; a profile is named after its file ({path.stem!r}).")
     return values
+
+
+def _urgency(error: ErrorDetails) -> bool:
+    return error["type"] != "extra_forbidden"  # a misspelt key explains the missing one that is told beside it
 
 
 def _sentence(path: Path, error: ErrorDetails) -> str:
@@ -113,12 +142,14 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{path}: key {key!r} is missing; give it a value."
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+    if error["type"] == "value_error":  # a rule over several keys, told by its own sentence
+        return f"{path}: {key + ': ' if key else ''}{message}."
     return f"{path}: key {key!r} has the value {error['input']!r}; it {message}."
 
 
 def _nearest(name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

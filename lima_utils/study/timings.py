@@ -10,9 +10,7 @@ def timing_table(profile: Profile, paths: Paths) -> str:
     """Return a table of the notebooks' seconds in their last run; workers with count and sum."""
     rows: list[tuple[str, float]] = []
     for chapter in chapters_of(profile):
-        seconds = [
-            read_record(step.executed(paths)).get("seconds", 0.0) for step in steps_of(chapter, profile)
-        ]
+        seconds = [read_record(step.executed(paths)).get("seconds", 0.0) for step in steps_of(chapter, profile)]
         name = chapter.stem if len(seconds) == 1 else f"{chapter.stem} ({len(seconds)} runs)"
         rows.append((name, sum(seconds)))
     rows.append(("sum of all notebooks", sum(seconds for _, seconds in rows)))

@@ -1,0 +1,59 @@
+# The LIMA study. `make help` lists what there is.
+
+PROFILE ?= tiny
+CORES ?=
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STUDY := $(BIN)/python -m lima_utils.study
+SOURCES := lima_utils tests bench notebooks
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test check bench lab clean lock
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
+		awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@echo "  variables: PROFILE=$(PROFILE) (see profiles/), CORES, VENV=$(VENV), PYTHON=$(PYTHON)"
+
+book: $(READY) ## run the study for PROFILE and render _book/index.html
+	@$(STUDY) book --profile $(PROFILE) $(if $(CORES),--cores $(CORES))
+
+test: check ## every check: form, types, notebooks, tests
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## form, types and notebooks, without running tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(STUDY) profiles > /dev/null
+	@$(STUDY) check
+
+bench: $(READY) ## measure speed and memory, side by side with public peers
+	@for script in bench/*.py; do OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
+
+lab: $(READY) ## open the notebooks in Jupyter
+	@$(BIN)/jupyter lab notebooks
+
+clean: ## remove what runs and renders made (not the environment)
+	rm -rf runs chapters _book _chapters.yml .quarto .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+lock: ## write requirements.lock anew from pyproject.toml, with a fresh environment
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		$(PYTHON) -m venv "$$folder" && "$$folder/bin/python" -m pip install --quiet ".[dev]" && \
+		"$$folder/bin/python" -m pip freeze --exclude lima-study | sed 's/+cpu$$//' > requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(if $(PYTHON),:,echo "error: no python3 found; install Python 3.11." >&2; exit 2)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is older than Python 3.11; install 3.11 or name one: make PYTHON=/path/to/python3.11" >&2; \
+		exit 2; }
+	@echo "Making $(VENV) from requirements.lock (a few minutes, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
