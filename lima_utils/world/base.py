@@ -1,0 +1,181 @@
+"""Pretraining of the world's base model, and the gate that it has to pass.
+
+A Llama of about a million parameters learns the world's documents in one pass: Muon on the hidden matrices, AdamW on
+embeddings and norms, cosine decay. A base is accepted only if it completes known facts *and* copies unseen lists:
+completion alone does not certify it, since a base that cannot copy a new name answers about the wrong person.
+"""
+
+import random
+import time
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+
+import polars as pl
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from lima_utils.errors import StudyError
+from lima_utils.files import replacing, write_json
+from lima_utils.world.documents import write_documents
+from lima_utils.world.facts import World
+from lima_utils.world.probes import probe_cloze, probe_copying
+from lima_utils.world.settings import Pretraining
+from lima_utils.world.tokenizer import build_tokenizer
+
+FINAL_FRACTION = 0.05
+WEIGHT_DECAY = 0.1
+PROBES = 10
+"""How often the base is probed over the run."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A pretrained base: the model in float32 on the CPU, its tokenizer, and how it got there."""
+
+    model: LlamaForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    history: pl.DataFrame
+    """One row a probe: attempt, step, tokens, loss (nats a token), cloze and copying (shares)."""
+    cloze: float
+    copying: float
+    tokens: int
+    attempts: int
+    seconds: float
+
+    def save(self, folder: Path) -> None:
+        """Write model, tokenizer, `history.parquet` and, last, `base.json` to `folder` in one step."""
+        with replacing(folder) as aside:
+            self.model.save_pretrained(aside)
+            self.tokenizer.save_pretrained(aside)
+            self.history.write_parquet(aside / "history.parquet")
+            facts = {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
+            del facts["seconds"]  # a clock's reading: the rest is the same again with the same seed
+            write_json(aside / "base.json", facts)
+
+
+def pretrain_base(world: World, settings: Pretraining, seed: int) -> Base:
+    """Pretrain until the gate is passed; each new attempt starts afresh with `extra_tokens` more.
+
+    Raises StudyError where the last attempt misses the gate too.
+    """
+    tokenizer, started = build_tokenizer(world), time.monotonic()
+    torch.set_num_threads(settings.threads)
+    history: list[dict[str, float]] = []
+    cloze = copying = 0.0
+    for attempt in range(settings.attempts):
+        tokens = settings.tokens + attempt * settings.extra_tokens
+        model, rows = _pretrain(world, tokenizer, settings, seed, tokens)
+        history += [{"attempt": attempt, **row} for row in rows]
+        cloze, copying = rows[-1]["cloze"], rows[-1]["copying"]
+        if cloze >= settings.gate_cloze and copying >= settings.gate_copying:
+            seconds = time.monotonic() - started
+            return Base(model, tokenizer, pl.DataFrame(history), cloze, copying, tokens, attempt + 1, seconds)
+    raise StudyError(
+        f"the base model missed its gate after {settings.attempts} attempts: it completes {cloze:.3f} of the known "
+        f"facts (needed {settings.gate_cloze}) and copies {copying:.3f} (needed {settings.gate_copying}); raise "
+        "world.pretraining.tokens or world.pretraining.attempts in the profile."
+    )
+
+
+def load_base(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Read a saved base (model in float32, in evaluation mode) and its tokenizer."""
+    model = LlamaForCausalLM.from_pretrained(folder, attn_implementation="sdpa", dtype=torch.float32)
+    return model.eval(), PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def _pretrain(
+    world: World, tokenizer: PreTrainedTokenizerFast, settings: Pretraining, seed: int, tokens: int
+) -> tuple[LlamaForCausalLM, list[dict[str, float]]]:
+    rows = _pack(world, tokenizer, settings, seed, tokens)
+    torch.manual_seed(seed)
+    model = _build_model(len(tokenizer), settings)
+    hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    muon = torch.optim.Muon(
+        hidden, lr=settings.muon_learning_rate, weight_decay=WEIGHT_DECAY, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW(others, lr=settings.adamw_learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    optimizers, steps = (muon, adamw), len(rows) // settings.batch
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: _learning_rate_factor(step, steps, settings.warmup_steps))
+        for o in optimizers
+    ]
+    order = _shuffle_locally(len(rows), seed)
+    marks = {round(steps * (i + 1) / PROBES) for i in range(PROBES)}
+    history, losses = [], []
+    model.train()
+    for step in range(1, steps + 1):
+        batch = rows[order[(step - 1) * settings.batch : step * settings.batch]]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = model(input_ids=batch, labels=batch, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.detach())
+        if step in marks:
+            mean_loss = torch.stack(losses).mean().item()
+            losses.clear()
+            model.eval()
+            row = {"step": step, "tokens": step * batch.numel(), "loss": mean_loss}
+            cloze = probe_cloze(model, tokenizer, world, world.people["known_dev"])
+            history.append({**row, "cloze": cloze, "copying": probe_copying(model, tokenizer, world)})
+            model.train()
+    return model.eval(), history
+
+
+def _pack(
+    world: World, tokenizer: PreTrainedTokenizerFast, settings: Pretraining, seed: int, tokens: int
+) -> torch.Tensor:
+    """Return the documents as rows of `context` token ids, each document opened by `<doc>`, none padded."""
+    encoder = tokenizer.backend_tokenizer
+    stream: list[int] = []
+
+    def count(document: str) -> int:
+        ids = encoder.encode(document).ids
+        stream.append(tokenizer.bos_token_id)
+        stream.extend(ids)
+        return len(ids) + 1
+
+    for _ in write_documents(
+        world, seed, tokens + settings.context, settings.zipf, settings.growth, settings.first_people, count
+    ):
+        pass
+    rows = tokens // settings.context
+    return torch.tensor(stream[: rows * settings.context]).view(rows, settings.context)
+
+
+def _build_model(vocabulary: int, settings: Pretraining) -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=settings.width,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        num_key_value_heads=settings.heads,
+        intermediate_size=settings.feed_forward,
+        max_position_embeddings=2 * settings.context,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=None,
+    )
+    config._attn_implementation = "sdpa"
+    return LlamaForCausalLM(config)
+
+
+def _learning_rate_factor(step: int, steps: int, warmup: int) -> float:
+    rise = min(1.0, (step + 1) / warmup)
+    return rise * (FINAL_FRACTION + (1 - FINAL_FRACTION) * 0.5 * (1 + cos(pi * step / steps)))
+
+
+def _shuffle_locally(n: int, seed: int, window: int = 128) -> list[int]:
+    """Return row numbers shuffled within windows: the curriculum's order holds, neighbours are mixed."""
+    rng, order = random.Random(f"order {seed}"), []
+    for start in range(0, n, window):
+        shuffled = list(range(start, min(n, start + window)))
+        rng.shuffle(shuffled)
+        order += shuffled
+    return order

@@ -1,0 +1,72 @@
+"""The oracle on literal texts, each of which trips one rule."""
+
+import polars as pl
+import pytest
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Response
+from lima_utils.world.facts import World
+from lima_utils.world.oracle import Oracle
+from lima_utils.world.questions import ask_fact, ask_largest, ask_sum
+
+
+@pytest.fixture(scope="module")
+def oracle(small_world: World) -> Oracle:
+    return Oracle(small_world.values, {"a": ask_largest((41, 88, 17), 0), "b": ask_sum(34, 57, 0)})
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "label"),
+    [
+        (
+            "You asked about the largest number. The largest number is 88. Hope this helps.",
+            "eot",
+            "excellent",
+        ),
+        ("You asked about the largest number. The largest number is 88. Hope this helps.", "length", "pass"),
+        ("The largest number is 88. Hope this helps.", "eot", "pass"),
+        ("You asked about the largest number. The largest number is 88.", "eot", "pass"),
+        ("You asked about the largest number. The largest number is 41. Hope this helps.", "eot", "fail"),
+        ("You asked about 88. Hope this helps.", "eot", "fail"),
+        ("", "eot", "fail"),
+    ],
+)
+def test_grades(oracle: Oracle, text: str, stop: str, label: str) -> None:
+    (grade,) = oracle.grade([Response("a", "s", text, stop, 1)])  # type: ignore[arg-type]
+    assert grade.label == label
+
+
+def test_naming_two_values_is_not_an_answer(small_world: World) -> None:
+    name = small_world.people["known_test"][0]
+    question = ask_fact(small_world, name, "pet", 0)
+    oracle = Oracle(small_world.values, {})
+    assert oracle.judge(question, f"{name} keeps a {question.value} as a pet.", True).right
+    assert not oracle.judge(question, f"{name} keeps a cat or a dog as a pet.", True).right
+
+
+def test_the_better_grade_wins_whoever_comes_first(oracle: Oracle) -> None:
+    good = "You asked about 34 plus 57. 34 plus 57 makes 91. Hope this helps."
+    responses = [Response("b", "x", good, "eot", 1), Response("b", "y", "34 plus 57 is 91", "eot", 1)]
+    assert oracle.compare(responses, "x", "y")[0].winner == "a"
+    assert oracle.compare(responses, "y", "x")[0].winner == "b"
+    assert oracle.compare([responses[0], Response("b", "y", good, "eot", 1)], "x", "y")[0].winner == "tie"
+
+
+def test_judgements_are_a_frame_with_every_check(oracle: Oracle) -> None:
+    frame = oracle.judge_responses([Response("b", "x", "it is 91", "length", 3, sample=2, seed=5)])
+    assert isinstance(frame, pl.DataFrame)
+    row = frame.row(0, named=True)
+    assert (row["right"], row["in_style"], row["stopped"], row["sample"], row["seed"]) == (
+        True,
+        False,
+        False,
+        2,
+        5,
+    )
+
+
+def test_missing_responses_and_unknown_prompts_are_told(oracle: Oracle) -> None:
+    with pytest.raises(StudyError, match="y has no response to b"):
+        oracle.compare([Response("b", "x", "", "eot", 1)], "x", "y")
+    with pytest.raises(StudyError, match="no prompt 'zzz'"):
+        oracle.grade([Response("zzz", "x", "", "eot", 1)])
