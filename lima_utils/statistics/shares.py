@@ -43,9 +43,7 @@ def quantile(level: float) -> float:
     1).
     """
     if not 0 < level < 1:
-        raise StudyError(
-            f"level: {level} is not a confidence level; give a number between 0 and 1, such as 0.95."
-        )
+        raise StudyError(f"level: {level} is not a confidence level; give a number between 0 and 1, such as 0.95.")
     return float(stats.norm.ppf((1 + level) / 2))
 
 
@@ -100,9 +98,7 @@ def preference(name: str, win: int, tie: int, lose: int, level: float = 0.95) ->
     Estimates are called ``<name>.win`` … ``<name>.win_or_tie``. StudyError where there is no verdict at all.
     """
     n = win + tie + lose
-    win_share, tie_share, lose_share = goodman(
-        [f"{name}.{outcome}" for outcome in OUTCOMES], [win, tie, lose], level
-    )
+    win_share, tie_share, lose_share = goodman([f"{name}.{outcome}" for outcome in OUTCOMES], [win, tie, lose], level)
     return Preference(
         win=win_share,
         tie=tie_share,
@@ -122,9 +118,7 @@ def net_preference(name: str, win: int, lose: int, n: int, level: float = 0.95) 
     _check(name, win, n)
     _check(name, lose, n)
     if win + lose > n:
-        raise StudyError(
-            f"{name}: {win} wins and {lose} losses are more than the {n} verdicts; check the counts."
-        )
+        raise StudyError(f"{name}: {win} wins and {lose} losses are more than the {n} verdicts; check the counts.")
     z = quantile(level)
     net = (win - lose) / n
     low = -1.0 if lose == n else _tango_root((win, lose, n), -1.0, net, z)

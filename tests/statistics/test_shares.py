@@ -59,9 +59,7 @@ def tango_by_likelihood(win, lose, n, difference):
     return (win - lose - n * difference) / math.sqrt(n * (2 * q + difference - difference**2))
 
 
-@pytest.mark.parametrize(
-    ("win", "lose", "n"), [(159, 78, 300), (7, 2, 30), (3, 3, 6), (12, 0, 40), (99, 126, 300)]
-)
+@pytest.mark.parametrize(("win", "lose", "n"), [(159, 78, 300), (7, 2, 30), (3, 3, 6), (12, 0, 40), (99, 126, 300)])
 def test_net_preference_ends_where_the_likelihood_score_is_the_quantile(win, lose, n):
     estimate = net_preference("x", win, lose, n)
     assert estimate.estimate == (win - lose) / n
@@ -162,6 +160,5 @@ def test_every_small_table_gives_finite_ends():
     for win, tie, lose in itertools.product(range(5), repeat=3):
         if win + tie + lose:
             assert all(
-                math.isfinite(e.low) and math.isfinite(e.high)
-                for e in preference("x", win, tie, lose).estimates()
+                math.isfinite(e.low) and math.isfinite(e.high) for e in preference("x", win, tie, lose).estimates()
             )

@@ -1,0 +1,213 @@
+"""Error against the number of examples K: which form fits, with what parameters, and how sure that is.
+
+Four forms, compared by AICc (Hurvich and Tsai 1989) on the same points and weights, none assumed:
+
+- `constant`: c
+- `power law`: c + a·K^−b
+- `saturating exponential`: c + a·exp(−K/s)
+- `logistic in log K`: c + a / (1 + (K/m)^h)
+
+All but the first are linear in c and a once their shape (b; s; m and h) is fixed, so the shape is searched on a grid
+and the rest solved exactly, for thousands of bootstrap samples at once. c and a are held at or above 0: an error does
+not fall below 0, and a curve that rises is left to the constant. K = 0 is left out, as a power law has no value there.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lima_utils.errors import StudyError
+from lima_utils.statistics.clusters import draw_weights
+from lima_utils.statistics.shares import quantile
+
+Array = NDArray[np.float64]
+FORMS = ("constant", "power law", "saturating exponential", "logistic in log K")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A fitted parameter with its bootstrap interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One form fitted to the points: parameters, residual sum of squares, AICc and its distance to the best form."""
+
+    form: str
+    parameters: tuple[Parameter, ...]
+    rss: float
+    aicc: float
+    delta: float
+    """AICc above the best form's: below 2 is a tie, above 10 next to no support (Burnham and Anderson 2002)."""
+    chosen: float
+    """Share of bootstrap samples in which this form had the least AICc."""
+
+    def predict(self, k: ArrayLike) -> Array:
+        """Return the fitted error at `k` (> 0)."""
+        values = {parameter.name: parameter.value for parameter in self.parameters}
+        ks = np.asarray(k, dtype=np.float64)
+        if self.form == "constant":
+            return np.full(ks.shape, values["c"])
+        shape = tuple(values[name] for name in _SHAPES[self.form])
+        predicted: Array = values["c"] + values["a"] * _basis(self.form, ks, np.array([shape]))[0]
+        return predicted
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All forms fitted to one set of points, the best first."""
+
+    fits: tuple[Fit, ...]
+    n: int
+    """Points: K values × seeds."""
+    level: float
+
+    @property
+    def best(self) -> Fit:
+        """Return the form with the least AICc."""
+        return self.fits[0]
+
+    @property
+    def clear(self) -> bool:
+        """Return whether the next form is at least 2 units of AICc behind."""
+        return self.fits[1].delta >= 2
+
+    def form(self, name: str) -> Fit:
+        """Return the fit of one form; StudyError where it was not fitted."""
+        for fit in self.fits:
+            if fit.form == name:
+                return fit
+        raise StudyError(f"{name}: not a form that was fitted; choose {', '.join(FORMS)}.")
+
+
+_SHAPES = {"power law": ("b",), "saturating exponential": ("s",), "logistic in log K": ("m", "h")}
+
+
+def compare_forms(
+    ks: ArrayLike, errors: ArrayLike, *, seed: int, resamples: int = 1_000, level: float = 0.95
+) -> Comparison:
+    """Fit all forms to the mean error by K and seed, and compare them by AICc.
+
+    `errors` is K × items × seeds, `ks` the K of its first axis (K = 0 is left out). Items and seeds are resampled as in
+    the pigeonhole bootstrap, the same ones for every K. StudyError for fewer than four positive K, or so few points
+    that AICc has no value.
+    """
+    k, cube = _check(ks, errors)
+    quantile(level)
+    items, seeds = cube.shape[1:]
+    x, weights = np.repeat(k, seeds), _weights(cube)
+    observed = cube.mean(axis=1).reshape(1, -1)
+    draws = []
+    for by_item, by_seed in draw_weights(items, seeds, seed, resamples):
+        means = np.einsum("ri,kis->rks", by_item, cube, optimize=True)
+        picked = np.round(by_seed * seeds).astype(np.int64)
+        order = np.repeat(np.tile(np.arange(seeds), len(picked)), picked.ravel()).reshape(len(picked), seeds)
+        draws.append(np.take_along_axis(means, order[:, None, :], axis=2).reshape(len(picked), -1))
+    samples = np.concatenate(draws)
+    fitted = {form: _fit(form, x, observed, weights) for form in FORMS}
+    redrawn = {form: _fit(form, x, samples, weights) for form in FORMS}
+    points = x.size
+    scores = {form: float(_aicc(rss, points, form)[0]) for form, (_, rss) in fitted.items()}
+    winners = np.argmin([_aicc(redrawn[form][1], points, form) for form in FORMS], axis=0)
+    tail = [(1 - level) / 2, (1 + level) / 2]
+    fits = []
+    for place, form in enumerate(FORMS):
+        values, rss = fitted[form]
+        bounds = np.quantile(redrawn[form][0], tail, axis=0)
+        names = ("c",) if form == "constant" else ("c", "a", *_SHAPES[form])
+        parameters = tuple(
+            Parameter(name, float(value), float(low), float(high))
+            for name, value, low, high in zip(names, values[0], *bounds, strict=True)
+        )
+        chosen = float(np.mean(winners == place))
+        fits.append(Fit(form, parameters, float(rss[0]), scores[form], scores[form] - min(scores.values()), chosen))
+    return Comparison(tuple(sorted(fits, key=lambda fit: fit.aicc)), points, level)
+
+
+def _check(ks: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
+    k, cube = np.asarray(ks, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    if cube.ndim != 3 or k.shape != cube.shape[:1] or cube.size == 0 or not np.isfinite(cube).all():
+        raise StudyError(f"curve: {k.shape} K and errors {cube.shape}; give errors as K × items × seeds, none missing.")
+    k, cube = k[k > 0], cube[k > 0]
+    if len(set(k)) != len(k) or len(k) < 4:
+        raise StudyError(f"curve: {len(k)} positive K; at least four different ones are needed to compare forms.")
+    if len(k) * cube.shape[2] < 8:
+        raise StudyError(f"curve: {len(k)} K × {cube.shape[2]} seeds are too few points for AICc; give at least 8.")
+    return k, cube
+
+
+def _basis(form: str, k: Array, shapes: Array) -> Array:
+    """Return the falling part of a form, from 1 towards 0, for each shape: shapes × points."""
+    if form == "power law":
+        return np.exp(-shapes[:, :1] * np.log(k))
+    if form == "saturating exponential":
+        return np.exp(-k / shapes[:, :1])
+    falling: Array = np.exp(-np.logaddexp(0.0, shapes[:, 1:2] * (np.log(k) - np.log(shapes[:, :1]))))
+    return falling
+
+
+def _grid(form: str, k: Array) -> Array:
+    """Return the shapes to try: exponents 0.02 to 4, scales and midpoints from a third of the least K to
+    thrice the most.
+    """
+    scales = np.geomspace(k.min() / 3, k.max() * 3, 200)
+    if form == "power law":
+        return np.geomspace(0.02, 4, 200)[:, None]
+    if form == "saturating exponential":
+        return scales[:, None]
+    mid, steep = np.meshgrid(scales[::4], np.geomspace(0.3, 8, 24), indexing="ij")
+    return np.stack([mid.ravel(), steep.ravel()], axis=1)
+
+
+def _weights(cube: Array) -> Array:
+    """Return a weight per point (K × seeds, flat, mean 1): one over its variance, as far as items explain it.
+
+    A share near 0 or 1 varies less than one near a half. One percentage point is added to the standard error, so that
+    no point at the edge outweighs all others.
+    """
+    items, seeds = cube.shape[1:]
+    share = (cube.mean(axis=(1, 2)) * items * seeds + 0.5) / (items * seeds + 1)
+    share = np.clip(share, 0.5 / (items * seeds + 1), 1 - 0.5 / (items * seeds + 1))
+    weights: Array = np.repeat(1 / (share * (1 - share) / items + 0.01**2), seeds)
+    weights /= weights.mean()
+    return weights
+
+
+def _fit(form: str, k: Array, y: Array, weights: Array) -> tuple[Array, Array]:
+    """Return parameters (samples × parameters) and weighted RSS (samples) of the best fit to each row of `y`."""
+    w = weights / weights.sum()
+    mean_y = y @ w[:, None]
+    syy = ((y - mean_y) ** 2) @ weights[:, None]
+    if form == "constant":
+        return mean_y, syy[:, 0]
+    shapes = _grid(form, k)
+    f = _basis(form, k, shapes)
+    mean_f = f @ w
+    centred = (f - mean_f[:, None]) * weights
+    sff, sfy = (centred * f).sum(axis=1), y @ centred.T
+    a = np.maximum(sfy / np.maximum(sff, 1e-300), 0.0)
+    c = mean_y - a * mean_f
+    # Where the best line through the points would start below 0, the best one through the origin is the bound's.
+    origin = np.maximum((y @ (f * weights).T) / np.maximum((f**2) @ weights, 1e-300), 0.0)
+    a, c = np.where(c < 0, origin, a), np.maximum(c, 0.0)
+    rss = syy + sff * a**2 - 2 * a * sfy + weights.sum() * (mean_y - c - a * mean_f) ** 2
+    best = np.argmin(rss, axis=1)
+    rows = np.arange(len(y))
+    values = np.column_stack([c[rows, best], a[rows, best], shapes[best]])
+    return values, np.maximum(rss[rows, best], 0.0)
+
+
+def _aicc(rss: Array, n: int, form: str) -> Array:
+    """Return AICc of a least-squares fit with normal errors; the residual variance counts as a parameter."""
+    k = (1 if form == "constant" else 2 + len(_SHAPES[form])) + 1
+    floor = 1e-12  # a perfect fit must not be infinitely good
+    return (
+        n * np.log(np.maximum(rss / n, floor)) + 2 * k + 2 * k * (k + 1) / (n - k - 1) + n * math.log(2 * math.pi) + n
+    )

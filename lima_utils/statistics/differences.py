@@ -1,0 +1,54 @@
+"""Differences of two shares: of independent groups, and of the same prompts answered twice."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lima_utils.errors import StudyError
+from lima_utils.records import Estimate
+from lima_utils.statistics.shares import Significance, net_preference, sign_test, wilson
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """The difference of two shares over the same items, with McNemar's exact test."""
+
+    difference: Estimate
+    test: Significance
+
+
+def independent_difference(
+    name: str, first: tuple[float, int], second: tuple[float, int], level: float = 0.95
+) -> Estimate:
+    """Return share(first) − share(second) of two independent groups, each (successes, n), by Newcombe's hybrid score.
+
+    Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    one, two = wilson(name, *first, level), wilson(name, *second, level)
+    p, q = _ends(one), _ends(two)
+    difference = p[1] - q[1]
+    low = difference - math.hypot(p[1] - p[0], q[2] - q[1])
+    high = difference + math.hypot(p[2] - p[1], q[1] - q[0])
+    unit = "difference of shares"
+    return Estimate(name, difference, max(low, -1.0), min(high, 1.0), level, first[1] + second[1], "Newcombe", unit)
+
+
+def paired_difference(
+    name: str, first: Sequence[bool], second: Sequence[bool], level: float = 0.95
+) -> PairedDifference:
+    """Return share(first) − share(second) over the same items: Tango's interval and McNemar's exact test.
+
+    Only the items on which the two disagree speak; StudyError where the sequences differ in length or are empty.
+    """
+    if len(first) != len(second):
+        raise StudyError(f"{name}: {len(first)} against {len(second)} items; give both on the same ones.")
+    gained = sum(bool(a) and not b for a, b in zip(first, second, strict=True))
+    lost = sum(bool(b) and not a for a, b in zip(first, second, strict=True))
+    return PairedDifference(net_preference(name, gained, lost, len(first), level), sign_test(gained, lost))
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    assert estimate.estimate is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low, estimate.estimate, estimate.high

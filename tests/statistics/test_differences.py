@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from lima_utils.errors import StudyError
+from lima_utils.statistics.differences import independent_difference, paired_difference
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.data())
+def test_newcombe_equals_statsmodels(n, m, data):
+    k, j = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    ours = independent_difference("x", (k, n), (j, m))
+    low, high = confint_proportions_2indep(k, n, j, m, compare="diff", method="newcomb")
+    assert ours.low == pytest.approx(low, abs=1e-9)
+    assert ours.high == pytest.approx(high, abs=1e-9)
+    assert ours.low <= ours.estimate <= ours.high
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_paired_test_equals_mcnemar_and_sign_follows_order(pairs):
+    first, second = zip(*pairs, strict=True)
+    ours = paired_difference("x", first, second)
+    table = [[sum(p == (a, b) for p in pairs) for b in (True, False)] for a in (True, False)]
+    discordant = table[0][1] + table[1][0]
+    assert ours.test.n == discordant
+    if discordant:
+        assert ours.test.p == pytest.approx(mcnemar(table, exact=True).pvalue)
+    else:
+        assert ours.test.p == 1.0
+    assert ours.difference.estimate == pytest.approx(np.mean(first) - np.mean(second))
+    back = paired_difference("x", second, first).difference
+    assert back.low == pytest.approx(-ours.difference.high, abs=1e-6)
+
+
+def test_sequences_of_different_length_are_refused():
+    with pytest.raises(StudyError, match="2 against 1 items"):
+        paired_difference("x", [True, False], [True])
+    with pytest.raises(StudyError, match="no observation"):
+        paired_difference("x", [], [])
