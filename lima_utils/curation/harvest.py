@@ -1,45 +1,71 @@
-"""What one reading of a source gathers: every row read ends as kept or as dropped with a reason, so that sums agree."""
+"""What one reading of a source gathers: every candidate ends as kept or as dropped with a reason."""
 
 from collections import Counter
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from lima_utils.records import Dialogue
+import polars as pl
+
+from lima_utils.curation.funnel import EXCERPT, REJECTS, Funnel, Reject
+from lima_utils.records import Dialogue, to_frame
 
 
-class Reject(NamedTuple):
-    """A row that was dropped: what it is, the slug of the reason, and a hint for the reader."""
+@dataclass(frozen=True, slots=True)
+class Shortlisted:
+    """One row of a ranked shortlist, from which a reader may choose by hand as LIMA's authors did."""
 
+    rank: int
     id: str
-    source: str
-    reason: str
-    detail: str | None = None
+    score: int
+    prompt: str
+    response: str | None
 
 
+@dataclass
 class Harvest:
-    """The rows of one source as they are kept, dropped, or passed over in bulk."""
+    """The rows of one source as they are kept, dropped, or passed over in bulk.
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.kept: list[Dialogue] = []
-        self.rejects: list[Reject] = []
-        self.passed_over: Counter[str] = Counter()
-        """Rows that belong to something else and are too many to list, by reason."""
+    `dialogues`, `rejects` and `funnel` are what every source of curation gives.
+    """
 
-    def reject(self, row_id: str, reason: str, detail: str | None = None) -> None:
-        """Drop a row with the slug of its reason."""
-        self.rejects.append(Reject(row_id, self.source, reason, detail[:200] if detail else None))
+    source: str
+    unit: str
+    """What the funnel counts, e.g. ``article``."""
+    rules: tuple[str, ...]
+    """Slugs of the reasons in the order in which the rules are applied."""
+    kept: list[Dialogue] = field(default_factory=list)
+    fallen: list[Reject] = field(default_factory=list)
+    shortlist: list[Shortlisted] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    """What is no candidate at all and too much to list (other threads, joined lines), by reason."""
+
+    def reject(self, row_id: str, reason: str, text: str | None = None, score: int | None = None) -> None:
+        """Drop a row with the slug of its reason, and what shows a reader which row it was."""
+        excerpt = (text or "")[:EXCERPT]
+        self.fallen.append(Reject(row_id, "", reason, score, len(text) if text else None, excerpt))
 
     def pass_over(self, reason: str, n: int = 1) -> None:
         """Count rows that are no candidates at all."""
         if n:
-            self.passed_over[reason] += n
+            self.seen[reason] += n
 
-    def count(self) -> dict[str, Any]:
-        """Return the funnel: candidates read, dropped by reason, kept; and beside it what was no candidate at all."""
-        dropped = Counter(reject.reason for reject in self.rejects)
-        return {
-            "read": dropped.total() + len(self.kept),
-            "dropped": dict(sorted(dropped.items())),
-            "kept": len(self.kept),
-            "passed_over": dict(sorted(self.passed_over.items())),
-        }
+    @property
+    def dialogues(self) -> pl.DataFrame:
+        """The kept rows as a frame with the columns of :class:`Dialogue`."""
+        return to_frame(self.kept, Dialogue)
+
+    @property
+    def rejects(self) -> pl.DataFrame:
+        """The dropped rows with their reasons, in an order that does not depend on the input's."""
+        return pl.DataFrame([asdict(reject) for reject in self.fallen], schema=REJECTS).sort(list(REJECTS))
+
+    @property
+    def funnel(self) -> dict[str, Any]:
+        """How many candidates entered, and at which rule how many fell."""
+        dropped = Counter(reject.reason for reject in self.fallen)
+        order = [rule for rule in self.rules if rule in dropped]
+        flaws = sorted(set(dropped) - set(order))  # of lines that could not be read: before any rule
+        funnel, left = Funnel(seen=dict(self.seen)), dropped.total() + len(self.kept)
+        for rule in flaws + order:
+            left = funnel.drop(self.unit, rule, left, dropped[rule])
+        return {"source": self.source, "kept": len(self.kept), "total": funnel.to_json()}

@@ -1,7 +1,7 @@
 """JSON lines of any size, plain or as the ``.zst`` of Pushshift, read one line at a time.
 
-A line that cannot be used is yielded with a reason slug and never stops the reading; a stream that is cut short, or that
-unpacks to far more than any text does, raises :class:`StudyError`.
+A line that cannot be used is yielded with a reason slug and never stops the reading; a stream that is cut
+short, or that unpacks to far more than any text does, raises :class:`StudyError`.
 """
 
 import json

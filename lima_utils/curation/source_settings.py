@@ -155,7 +155,5 @@ class AssemblySettings(Settings):
             groups.setdefault((quota.split, quota.source), []).append(quota.group)
         for (split, source), named in groups.items():
             if len(named) != len(set(named)) or (None in named and len(named) > 1):
-                raise ValueError(
-                    f"two quotas take from the same rows of {source} in {split}; name distinct groups"
-                )
+                raise ValueError(f"two quotas take from the same rows of {source} in {split}; name distinct groups")
         return self

@@ -25,6 +25,17 @@ from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue
 
 UNCATEGORISED = "uncategorised"
+RULES = (
+    "missing_keys",
+    "wrong_types",
+    "same_section_twice",
+    "first_section_missing",
+    "title_off_form",
+    "too_short",
+    "too_long",
+    "same_article_twice",
+    "not_sampled",
+)
 
 _TOKENISED = (  # corpora store tokens apart: "you ’ re", "are n't", "high- quality", "minute( RPM)", "425 ° F"
     (re.compile(r"(?<=\w) ?(['’]) ?(?=(?:s|re|t|ve|ll|d|m)\b)"), r"\1"),
@@ -38,9 +49,7 @@ _WIKI_FILE = re.compile(r"\[\[(?:Image|File|Video):[^\]]{0,500}\]\]|\{\{[^{}]{0,
 _WIKI_LINK = re.compile(r"\[\[(?:[^\]|]{0,300}\|)?([^\]|]{1,300})\]\]")
 _ADDRESS = re.compile(r"\(?\bhttps?://[^\s)]{1,2000}\)?|\[\d{1,3}\]")
 _THIS_ARTICLE = re.compile(r"\bThis (?:wikiHow )?(?:article|wikiHow)\b")
-_OFF_FORM = re.compile(
-    r"[:?]|^(?:what|why|who|when|where|which|can|does|do you|is|are|should|the|a|an|\d+)\b", re.I
-)
+_OFF_FORM = re.compile(r"[:?]|^(?:what|why|who|when|where|which|can|does|do you|is|are|should|the|a|an|\d+)\b", re.I)
 
 
 @dataclass
@@ -66,7 +75,7 @@ def curate_wikihow(paths: Sequence[Path], settings: WikihowSettings, seed: int) 
 
     The result does not depend on the order of files or lines. StudyError where there is no file to read.
     """
-    harvest = Harvest("wikihow")
+    harvest = Harvest("wikihow", "article", RULES)
     sections, tables = _list_files(paths)
     articles: dict[str, _Article] = {}
     for path in sections:
@@ -161,9 +170,7 @@ def _list_steps(value: Any) -> list[str] | None:
     if not isinstance(value, list):
         return None
     texts = [item.get("text") if isinstance(item, dict) else item for item in value]
-    return (
-        [text for text in texts if isinstance(text, str)] if all(isinstance(t, str) for t in texts) else None
-    )
+    return [text for text in texts if isinstance(text, str)] if all(isinstance(t, str) for t in texts) else None
 
 
 def _read_whole(value: Any) -> int | None:
@@ -202,9 +209,7 @@ def _list_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for row in reader:
                 yield reader.line_num, row
         except csv.Error as error:
-            raise StudyError(
-                f"{path}:{reader.line_num}: not readable as CSV ({error}); mend the line."
-            ) from error
+            raise StudyError(f"{path}:{reader.line_num}: not readable as CSV ({error}); mend the line.") from error
 
 
 def _write_dialogue(article: _Article, settings: WikihowSettings) -> Dialogue | str:
@@ -212,9 +217,7 @@ def _write_dialogue(article: _Article, settings: WikihowSettings) -> Dialogue | 
     if 0 not in article.sections:
         return "first_section_missing"
     body = _write_body(article, settings)
-    title = re.sub(
-        r"^how to\s+", "", article.title or article.slug.replace("-", " "), flags=re.IGNORECASE
-    ).strip()
+    title = re.sub(r"^how to\s+", "", article.title or article.slug.replace("-", " "), flags=re.IGNORECASE).strip()
     title = re.sub(r"(?<=[a-z])\d$", "", " ".join(title.split())).rstrip(" .!")  # corpora number equal titles
     if len(title.split()) < 2 or _OFF_FORM.search(title):
         return "title_off_form"
