@@ -26,9 +26,7 @@ def draw_shares(
     for text, shares in rows.items():
         values = [share.estimate for share in shares if share.estimate is not None]
         if len(values) != len(outcomes) or abs(sum(values) - 1) > 0.0151:
-            raise StudyError(
-                f"{text}: shares {values} do not sum to 1 over {', '.join(outcomes)}; give all outcomes."
-            )
+            raise StudyError(f"{text}: shares {values} do not sum to 1 over {', '.join(outcomes)}; give all outcomes.")
     if not rows:
         raise StudyError("bars: nothing to draw; give at least one row of shares.")
     shades = {**OUTCOME_COLOURS, **LABEL_COLOURS}
@@ -67,10 +65,6 @@ def _draw_row(axes: Axes, row: int, shares: Sequence[Estimate], colours: Sequenc
         left += width
     first, last = shares[0], shares[-1]
     if first.low is not None and first.high is not None:
-        axes.plot(
-            [first.low, first.high], [row + 0.2] * 2, color=INK, linewidth=1.4, marker="|", markersize=6
-        )
+        axes.plot([first.low, first.high], [row + 0.2] * 2, color=INK, linewidth=1.4, marker="|", markersize=6)
     if last.low is not None and last.high is not None:
-        axes.plot(
-            [1 - last.high, 1 - last.low], [row - 0.2] * 2, color=INK, linewidth=1.4, marker="|", markersize=6
-        )
+        axes.plot([1 - last.high, 1 - last.low], [row - 0.2] * 2, color=INK, linewidth=1.4, marker="|", markersize=6)

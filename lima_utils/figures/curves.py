@@ -31,8 +31,7 @@ def draw_curves(
     holds a value.
     """
     kept = {
-        name: {x: e for x, e in sorted(points.items()) if e.estimate is not None}
-        for name, points in series.items()
+        name: {x: e for x, e in sorted(points.items()) if e.estimate is not None} for name, points in series.items()
     }
     kept = {name: points for name, points in kept.items() if points}
     if not kept:
@@ -46,11 +45,7 @@ def draw_curves(
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     values = [
-        v
-        for points in kept.values()
-        for e in points.values()
-        for v in (e.estimate, e.low, e.high)
-        if v is not None
+        v for points in kept.values() for e in points.values() for v in (e.estimate, e.low, e.high) if v is not None
     ]
     shares = percent and min(values) >= 0 and max(values) <= 1
     air = 0.06 * ((max(values) - min(values)) or 1.0)
@@ -102,9 +97,7 @@ def _draw_series(axes: Axes, xs: Sequence[float], estimates: Sequence[Estimate],
     middle = [e.estimate for e in estimates if e.estimate is not None]
     axes.plot(xs, middle, color=shade, marker="o", markersize=5)
     bounded = [
-        (x, e.low, e.high)
-        for x, e in zip(xs, estimates, strict=True)
-        if e.low is not None and e.high is not None
+        (x, e.low, e.high) for x, e in zip(xs, estimates, strict=True) if e.low is not None and e.high is not None
     ]
     if len(bounded) > 1:
         left, low, high = zip(*bounded, strict=True)

@@ -39,17 +39,13 @@ def draw_intervals(
     for row, values in enumerate(table.values()):
         for name, estimate in values.items():
             position = series.index(name)
-            _draw_point(
-                axes, estimate, row + (position - (len(series) - 1) / 2) * 0.8 / len(series), position
-            )
+            _draw_point(axes, estimate, row + (position - (len(series) - 1) / 2) * 0.8 / len(series), position)
     axes.set_yticks(range(len(table)), list(table))
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(label)
-    low, high = limits or _limits(
-        [value for values in table.values() for value in values.values()], reference, percent
-    )
+    low, high = limits or _limits([value for values in table.values() for value in values.values()], reference, percent)
     if percent:
         percent_axis(axes, "x", low, high)
     else:
@@ -58,10 +54,7 @@ def draw_intervals(
     if reference is not None:
         _draw_reference(axes, reference, reference_label)
     if named:
-        handles = [
-            Line2D([], [], color=colour(i), marker=MARKERS[i % 5], label=name)
-            for i, name in enumerate(series)
-        ]
+        handles = [Line2D([], [], color=colour(i), marker=MARKERS[i % 5], label=name) for i, name in enumerate(series)]
         figure.legend(handles=handles, loc="outside upper left", frameon=False, ncols=3, columnspacing=1.4)
     return figure
 

@@ -73,9 +73,7 @@ def canvas(height: float, columns: int = 1, **options: Any) -> tuple[Figure, lis
     """
     _sharpen()
     with mpl.rc_context(cast(Any, RC)):
-        figure, axes = plt.subplots(
-            1, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **options
-        )
+        figure, axes = plt.subplots(1, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **options)
     plt.close(figure)
     return figure, list(axes[0])
 

@@ -34,9 +34,7 @@ def estimates_table(estimates: Iterable[Estimate], percent: bool = True) -> Mark
         for e in estimates
     ]
     return table(
-        pl.DataFrame(
-            rows, schema={"estimate": pl.String, "value": pl.String, "n": pl.Int64, "method": pl.String}
-        )
+        pl.DataFrame(rows, schema={"estimate": pl.String, "value": pl.String, "n": pl.Int64, "method": pl.String})
     )
 
 

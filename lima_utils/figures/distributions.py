@@ -1,0 +1,68 @@
+"""Distributions with the cuts drawn in: lengths, scores, ranks."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from lima_utils.errors import StudyError
+from lima_utils.figures.style import INK, MUTED, canvas, colour
+
+
+def draw_distributions(
+    series: Mapping[str, ArrayLike],
+    label: str,
+    *,
+    cuts: Mapping[str, float] | None = None,
+    log: bool = False,
+    bins: int = 40,
+    ylabel: str = "share of rows",
+) -> Figure:
+    """Return one histogram per series over common bins (each sums to 1), `cuts` as named dashed lines.
+
+    With `log` the axis is logarithmic and values must be positive; a series is drawn as a line over its filled area, so
+    that several can lie over each other. StudyError where there is no value, or none that the axis can hold.
+    """
+    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in series.items()}
+    arrays = {name: values[np.isfinite(values)] for name, values in arrays.items()}
+    if not any(values.size for values in arrays.values()):
+        raise StudyError(f"figure {label!r}: no value to draw; give at least one.")
+    if log and any((values <= 0).any() for values in arrays.values()):
+        raise StudyError(f"figure {label!r}: a logarithmic axis cannot hold values of 0 or less; use log=False.")
+    edges = _edges(list(arrays.values()), list((cuts or {}).values()), log, bins)
+    figure, (axes,) = canvas(3.2)
+    for position, (name, values) in enumerate(arrays.items()):
+        counts, _ = np.histogram(values, edges)
+        shares = counts / max(values.size, 1)
+        axes.stairs(shares, edges, fill=True, color=colour(position), alpha=0.22)
+        axes.stairs(shares, edges, color=colour(position), linewidth=1.8, label=name)
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    else:
+        axes.locator_params(axis="x", integer=all((values == np.round(values)).all() for values in arrays.values()))
+    for name, cut in (cuts or {}).items():
+        axes.axvline(cut, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            name, (cut, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points", va="top",
+            rotation=90, ha="left", fontsize=10, color=MUTED,
+        )  # fmt: skip
+    axes.set_xlabel(label)
+    axes.set_ylabel(ylabel)
+    axes.set_ylim(0, None)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    if len(arrays) > 1:
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, columnspacing=1.4)
+    return figure
+
+
+def _edges(arrays: Sequence[np.ndarray], cuts: Sequence[float], log: bool, bins: int) -> np.ndarray:
+    """Return bin edges that hold all values and cuts; whole numbers of a narrow range get a bin each."""
+    values = np.concatenate([*arrays, np.asarray(cuts, dtype=np.float64)])
+    low, high = float(values.min()), float(values.max())
+    if log:
+        return np.geomspace(low * 0.95, high * 1.05, bins + 1)
+    if high - low <= bins and all((array == np.round(array)).all() for array in arrays):
+        return np.arange(np.floor(low) - 0.5, np.ceil(high) + 1.5)
+    return np.linspace(low, high if high > low else low + 1, bins + 1)
