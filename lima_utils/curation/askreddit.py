@@ -21,8 +21,8 @@ _ADDRESS = re.compile(
 )
 _REDDIT = re.compile(r"\breddit|\bsubreddit|\bredditor|\br/|\bupvot|\bthrow\s?away|\bAMA\b|\bkarma\b", re.IGNORECASE)
 _NEEDS_POST = re.compile(
-    r"[\[\]]|https?:|\bupdate\b|\bedit\b|\bserious\b|\b(?:inside|below|in comments|here's|here is|i'll start"
-    r"|i'll go first|see text|story inside|pics?|this (?:post|thread|picture|video|story|happened)|more info|explain inside|tl;?dr"
+    r"[\[\]]|https?:|\b(?:update|edit|serious|inside|below|in comments|here's|here is|i'll start"
+    r"|i'll go first|see text|story inside|pics?|this (?:post|thread|picture|video|story|happened)|more info|tl;?dr"
     r"|i just|my (?:post|thread|friend|girlfriend|boyfriend|wife|husband|ex)|(?:top|test) post|front ?page)\b"
     r"|\.\.\.$|…$",
     re.IGNORECASE,

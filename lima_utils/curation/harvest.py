@@ -36,6 +36,8 @@ class Harvest:
     kept: list[Dialogue] = field(default_factory=list)
     fallen: list[Reject] = field(default_factory=list)
     shortlist: list[Shortlisted] = field(default_factory=list)
+    unlisted: Counter[str] = field(default_factory=Counter)
+    """Candidates dropped by a rule under which so many fall that only their number is kept."""
     seen: Counter[str] = field(default_factory=Counter)
     """What is no candidate at all and too much to list (other threads, joined lines), by reason."""
 
@@ -62,7 +64,7 @@ class Harvest:
     @property
     def funnel(self) -> dict[str, Any]:
         """How many candidates entered, and at which rule how many fell."""
-        dropped = Counter(reject.reason for reject in self.fallen)
+        dropped = Counter(reject.reason for reject in self.fallen) + self.unlisted
         order = [rule for rule in self.rules if rule in dropped]
         flaws = sorted(set(dropped) - set(order))  # of lines that could not be read: before any rule
         funnel, left = Funnel(seen=dict(self.seen)), dropped.total() + len(self.kept)

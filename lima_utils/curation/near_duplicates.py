@@ -6,7 +6,7 @@ the shingles decides, so that no text falls to an unlucky hash and the answer do
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from datasketch import MinHash, MinHashLSH
@@ -58,13 +58,14 @@ class NearDuplicates:
         # The exact check below removes false candidates at little cost, so the bands favour finding all true ones.
         self._index = MinHashLSH(threshold=threshold, num_perm=permutations, weights=(0.05, 0.95))
         self._shingles: dict[str, frozenset[str]] = {}
+        self._last: tuple[str, frozenset[str], MinHash] | None = None
 
     def find(self, text: str) -> Match | None:
         """Return the most similar text added before (ties: the smallest key), or None if none reaches the threshold."""
-        shingles = shingle(text)
+        shingles, signature = self._describe(text)
         if not shingles:
             return None
-        candidates = self._index.query(self._sign(shingles))
+        candidates = self._index.query(signature)
         scored = sorted((-jaccard(shingles, self._shingles[key]), key) for key in candidates)
         if not scored or -scored[0][0] < self._threshold:
             return None
@@ -72,12 +73,16 @@ class NearDuplicates:
 
     def add(self, key: str, text: str) -> None:
         """Remember `text` under `key`, which must be new; a text without words is never matched."""
-        shingles = shingle(text)
+        shingles, signature = self._describe(text)
         if shingles:
-            self._index.insert(key, self._sign(shingles))
+            self._index.insert(key, signature)
             self._shingles[key] = shingles
 
-    def _sign(self, shingles: Iterable[str]) -> MinHash:
-        signature = MinHash(num_perm=self._permutations, seed=1)
-        signature.update_batch([item.encode("utf-8", "surrogatepass") for item in shingles])
-        return signature
+    def _describe(self, text: str) -> tuple[frozenset[str], MinHash]:
+        """Return shingles and signature; a text that is looked up and then added is described once."""
+        if self._last is None or self._last[0] != text:
+            shingles = shingle(text)
+            signature = MinHash(num_perm=self._permutations, seed=1)
+            signature.update_batch([item.encode("utf-8", "surrogatepass") for item in shingles])
+            self._last = (text, shingles, signature)
+        return self._last[1], self._last[2]

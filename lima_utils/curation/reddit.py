@@ -19,13 +19,13 @@ from lima_utils.errors import StudyError
 RULES = (
     "missing_keys",
     "missing_score",
+    "low_score",
     "same_id_twice",
     "deleted",
     "removed",
     "nsfw",
     "by_moderator",
     "not_a_text_post",
-    "low_score",
 )
 _GONE = ("[deleted]", "[removed]", "[ removed by reddit ]")
 _NSFW = re.compile(r"\bnsfw\b|\bnsfl\b|\b18\+", re.IGNORECASE)
@@ -70,6 +70,9 @@ def read_submissions(paths: Sequence[Path], subreddit: str, min_score: int, harv
                 key, verdict = checked[0] or row_id, checked[1]
             else:
                 key, verdict = checked.id, checked
+            if verdict == "low_score":  # by far the most, and a later crawl of a post may score higher
+                harvest.unlisted["low_score"] += 1
+                continue
             if key in found:
                 harvest.reject(f"{harvest.source}/{key}", "same_id_twice")
                 found[key] = min(found[key], verdict, key=_rank_crawl)
@@ -147,6 +150,8 @@ def _check(row: dict[str, Any], min_score: int) -> Submission | tuple[str | None
     score = read_score(row.get("score"))
     if score is None:
         return post_id, "missing_score"
+    if score < min_score:
+        return post_id, "low_score"
     author = row.get("author")
     if is_gone(title) or is_gone(body) or author == "[deleted]":
         return post_id, "deleted" if body != "[removed]" else "removed"
@@ -159,8 +164,6 @@ def _check(row: dict[str, Any], min_score: int) -> Submission | tuple[str | None
         return post_id, "by_moderator"
     if row.get("is_self") not in (None, "") and not is_true(row.get("is_self")):
         return post_id, "not_a_text_post"
-    if score < min_score:
-        return post_id, "low_score"
     permalink = str(row.get("permalink") or f"/comments/{post_id}/")
     return Submission(
         id=post_id,
