@@ -110,9 +110,7 @@ def _by_prompt(responses: Sequence[Response], system: str) -> dict[tuple[str, in
             continue
         key = (response.prompt_id, response.sample, response.seed)
         if response.turn != 0:
-            raise StudyError(
-                f"{system}: prompt {key[0]!r} has several turns; pairs are made of single responses."
-            )
+            raise StudyError(f"{system}: prompt {key[0]!r} has several turns; pairs are made of single responses.")
         if key in found:
             raise StudyError(
                 f"{system}: prompt {key[0]!r}, sample {key[1]}, seed {key[2]} is answered twice; keep one."

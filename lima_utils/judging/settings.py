@@ -27,6 +27,8 @@ class JudgeSettings(Settings):
     """Endpoint: the model's name there."""
     api_key_env: str = ""
     """Endpoint: the environment variable that holds the key; empty for servers without one."""
+    grading: Literal["labels", "helpfulness"] = "labels"
+    """Endpoint: grade single responses as excellent / pass / fail (LIMA §4.3), or from 1 to 6 (LIMA §5)."""
     instructions: str = ""
     """Endpoint: replaces the instruction for pairs; empty for LIMA's, in our words."""
     temperature: float = Field(default=0.0, ge=0, le=2)

@@ -1,0 +1,96 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lima_utils.errors import StudyError
+from lima_utils.judging.pairs import pair_responses
+from lima_utils.judging.settings import JudgeSettings
+from lima_utils.judging.verdicts import combine_orders
+from lima_utils.records import Response, Verdict
+
+
+def answer(prompt, system, sample=0, seed=0, turn=0):
+    return Response(prompt, system, f"{system} on {prompt} s{sample} seed{seed}", "eot", 5, sample, seed, turn)
+
+
+RESPONSES = [answer(f"p{i}", system) for i in range(60) for system in ("lima", "base")]
+
+
+def test_pairs_hide_names_and_show_both_orders_about_equally():
+    pairs = pair_responses(RESPONSES, "lima", "base", seed=3)
+    assert [pair.prompt_id for pair in pairs] == sorted({r.prompt_id for r in RESPONSES})
+    for pair in pairs:
+        first = "lima" if pair.shown_first == "a" else "base"
+        assert pair.first.startswith(first)
+        assert {pair.first.split()[0], pair.second.split()[0]} == {"lima", "base"}
+    assert 18 <= sum(pair.shown_first == "a" for pair in pairs) <= 42
+
+
+def test_order_follows_seed_and_pair_alone():
+    pairs = pair_responses(RESPONSES, "lima", "base", seed=3)
+    assert pairs == pair_responses(RESPONSES[::-1], "lima", "base", seed=3)
+    fewer = pair_responses([r for r in RESPONSES if r.prompt_id < "p3"], "lima", "base", seed=3)
+    assert set(fewer) < set(pairs)
+    other = pair_responses(RESPONSES, "lima", "base", seed=4)
+    assert [p.shown_first for p in pairs] != [p.shown_first for p in other]
+
+
+@given(st.sampled_from(["first", "second", "tie"]), st.integers(0, 5))
+def test_a_judge_who_follows_the_text_names_the_same_winner_in_both_orders(preferred, seed):
+    """Prefers one text whatever its place: both orders must turn back into the same verdict."""
+    (pair,) = pair_responses(RESPONSES[:2], "lima", "base", seed)
+    turned = {"first": "second", "second": "first", "tie": "tie"}[preferred]
+    one, two = pair.verdict(preferred, "judge", "why"), pair.swapped().verdict(turned, "judge")
+    assert one.winner == two.winner
+    assert one.shown_first != two.shown_first
+    if preferred != "tie":
+        text = pair.first if preferred == "first" else pair.second
+        assert text.startswith(one.system_a if one.winner == "a" else one.system_b)
+    assert pair.swapped().swapped() == pair
+
+
+def test_seeds_meet_their_like_or_the_only_one():
+    rows = [answer("p", "lima", seed=s) for s in (1, 2)] + [answer("p", "base")]
+    assert [pair.seed for pair in pair_responses(rows, "lima", "base")] == [1, 2]
+    rows += [answer("p", "base", seed=2)]
+    with pytest.raises(StudyError, match="seed 1, but others with seeds"):
+        pair_responses(rows, "lima", "base")
+    both = pair_responses([*RESPONSES[:2]], "lima", "base", both_orders=True)
+    assert both[1] == both[0].swapped()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([answer("p", "lima")], "base: no responses of this system; the file holds those of lima"),
+        ([answer("p", "lima"), answer("q", "base")], "lima: no response to prompt 'q'"),
+        ([answer("p", "lima"), answer("p", "lima"), answer("p", "base")], "answered twice"),
+        ([answer("p", "lima", turn=1), answer("p", "base")], "several turns"),
+    ],
+)
+def test_what_cannot_be_paired_is_named(rows, words):
+    with pytest.raises(StudyError, match=words):
+        pair_responses(rows, "lima", "base")
+
+
+def test_two_orders_become_one_verdict():
+    def verdict(prompt, winner, first):
+        return Verdict(prompt, "lima", "base", winner, "judge", first)
+
+    cases = list(itertools.product(["a", "b", "tie"], repeat=2))
+    rows = [v for i, (x, y) in enumerate(cases) for v in (verdict(f"p{i}", x, "a"), verdict(f"p{i}", y, "b"))]
+    result = combine_orders([*rows, verdict("alone", "b", "a")])
+    assert [v.winner for v in result.verdicts] == [x if x == y else "tie" for x, y in cases] + ["b"]
+    assert (result.agreed, result.half, result.flipped, result.single) == (3, 4, 2, 1)
+    with pytest.raises(StudyError, match="one order twice"):
+        combine_orders([rows[0], rows[0]])
+
+
+def test_settings_want_what_their_kind_needs():
+    assert JudgeSettings().judge == "oracle"
+    assert JudgeSettings(kind="endpoint", url="http://x/v1", model="m").judge == "m"
+    for values in ({"kind": "endpoint"}, {"kind": "endpoint", "url": "x", "model": "m"}, {"kind": "recorded"}):
+        with pytest.raises(ValueError, match="needs"):
+            JudgeSettings(**values)
