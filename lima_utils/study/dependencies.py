@@ -14,9 +14,9 @@ from lima_utils.errors import StudyError
 from lima_utils.study.notebooks import code_cells
 
 PACKAGE = "lima_utils"
-# The profile reaches a notebook through the settings it reads, which are compared by value; the models that validate
-# all stages' settings would otherwise tie every notebook to every stage.
-BOUNDARY = frozenset({f"{PACKAGE}.study.profiles"})
+# A notebook reaches these through the sentences about missing inputs and the profile it opens. Neither shapes a result:
+# settings are compared by value, and who waits for whom is the graph's own affair.
+BOUNDARY = frozenset(f"{PACKAGE}.study.{name}" for name in ("profiles", "contents", "order", "workspace", "paths"))
 _MODULE = re.compile(rf"{PACKAGE}(\.\w+)+")
 
 

@@ -18,7 +18,7 @@ from lima_utils.files import write_json
 from lima_utils.study.chapters import Chapter, Step
 from lima_utils.study.dependencies import code_digest, notebook_modules
 from lima_utils.study.notebooks import read_notebook
-from lima_utils.study.paths import Paths
+from lima_utils.study.paths import RUNS, Paths
 from lima_utils.study.profiles import Profile
 
 # Checkpoints of large models take minutes to hash; beyond this size, size and time of change stand for the content.
@@ -43,8 +43,8 @@ def fingerprint_of(chapter: Chapter, profile: Profile, root: Path) -> dict[str, 
 def _files_named(value: Any, root: Path) -> Iterator[str]:
     """Yield the files and folders that settings name, so that a user's new dump makes stale what reads it."""
     match value:
-        case Path() if (root / value).exists():
-            yield str(value)
+        case Path() if value.parts[:1] != RUNS.parts and (root / value).exists():
+            yield str(value)  # what lies in runs/ was made by the steps before, and counts as their output
         case BaseModel():
             yield from _files_named([item for _, item in value], root)
         case list() | tuple():

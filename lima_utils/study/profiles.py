@@ -7,7 +7,7 @@ the file's stem, so that a copied profile keeps its results apart from the origi
 import difflib
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -24,10 +24,20 @@ from lima_utils.world.settings import WorldSettings
 
 
 class SweepSettings(Settings):
-    """The conditions that the controlled test tunes, each under every tuning seed."""
+    """What the controlled test tunes, each condition under every tuning seed."""
 
-    conditions: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names the worker notebook understands, e.g. ``k128``."""
+    conditions: Annotated[tuple[Literal["quantity", "quality", "dialogue"], ...], Field(min_length=1)] = (
+        "quantity",
+        "quality",
+        "dialogue",
+    )
+    """`quantity`: one set a size; `quality`: filtered, unfiltered, homogeneous; `dialogue`: with chains of turns."""
+    sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 8, 32, 128, 512, 1000, 2000)
+    """Numbers of tuning examples K; 0 is the untuned base."""
+    quality_size: int = Field(default=256, ge=1)
+    """Examples of each set of the quality condition."""
+    dialogue_size: int = Field(default=1000, ge=1)
+    """Single-turn examples that the chains of turns are added to."""
 
 
 class Profile(Settings):

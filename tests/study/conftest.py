@@ -32,7 +32,8 @@ PROFILE = """
 description: Three small notebooks.
 seed: 7
 seeds: [1, 2]
-sweep: {conditions: [k1, k10]}
+world: {}
+sweep: {conditions: [quantity, quality]}
 """
 FIRST = """
 from pathlib import Path
@@ -51,7 +52,7 @@ from lima_utils.study.workspace import open_study
 study = open_study(profile)
 number = int(study.need(study.paths.curation / "number.txt").read_text())
 study.paths.sweeps.mkdir(parents=True, exist_ok=True)
-scaled = times(number, int(condition[1:]) * seed)
+scaled = times(number, {"quantity": 1, "quality": 10}[condition] * seed)
 (study.paths.sweeps / f"{condition}-{seed}.json").write_text(json.dumps(scaled))
 """
 LAST = """
@@ -127,7 +128,7 @@ def small_study(tmp_path: Path, root: Path) -> SmallStudy:
     (tmp_path / "data/number.txt").write_text("2")
     study = SmallStudy(tmp_path)
     study.write_notebook("01-make-number", notebook("# Make {#sec-make}", 'profile = "tiny"', FIRST))
-    worker = notebook("# Scale {#sec-scale}", 'profile = "tiny"\ncondition = "k1"\nseed = 1', WORKER)
+    worker = notebook("# Scale {#sec-scale}", 'profile = "tiny"\ncondition = "quantity"\nseed = 1', WORKER)
     study.write_notebook("w1-scale-number", worker)
     study.write_notebook("02-sum-numbers", notebook("# Sum {#sec-sum}", 'profile = "tiny"', LAST))
     return study

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 ALL = [
     "01-make-number",
     "02-sum-numbers",
-    "w1-scale-number/k1-1",
-    "w1-scale-number/k1-2",
-    "w1-scale-number/k10-1",
-    "w1-scale-number/k10-2",
+    "w1-scale-number/quality-1",
+    "w1-scale-number/quality-2",
+    "w1-scale-number/quantity-1",
+    "w1-scale-number/quantity-2",
 ]
 WORKERS_AND_SUM = ALL[1:]
 
