@@ -31,13 +31,13 @@ STOP = set(
     )
 )
 DETAIL = re.compile(
-    r"```|https?://|\b\d+(\.\d+)?\s*(mg|g|grams?|kg|ml|millilitres?|litres?|volts?|amps?|°C|degrees)\b"
+    r"```|https?://|\b\d+(\.\d+)?\s*(mg|g|kg|ml|millilitres?|litres?|volts?|amps?|°C|degrees)\b"
     r"|\b(fertili[sz]er|peroxide|acetone|ammonium|chlorate|thermite|detonator|ricin|cyanide|rohypnol|ghb|ketamine"
     r"|nmap|metasploit|keylogger|sql injection|lockpick|rm -rf|bump key)\b",
     re.IGNORECASE,
 )
 """Quantities, code, links and names of means: no refusal and no malicious prompt needs them."""
-CONTACT = re.compile(r"https?://|www\.|[\w.]+@\w+\.\w+|\+\d[\d ()-]{7,}|\b\d{3}[ -]\d{3,4}[ -]\d{4}\b")
+CONTACT = re.compile(r"https?://(?!localhost)|www\.|[\w.]+@\w+\.\w+|\+\d[\d ()-]{7,}|\b\d{3}[ -]\d{3,4}[ -]\d{4}\b")
 REASON = re.compile(
     r"\b(because|since|harm\w*|hurt\w*|danger\w*|risk\w*|illegal\w*|crime|fraud|would|could)\b", re.IGNORECASE
 )
@@ -67,9 +67,7 @@ VOICED = re.compile(
 def texts(root: Path) -> dict[str, list[Row]]:
     folder = root / "data" / "authored"
     return {
-        name: [
-            json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-        ]
+        name: [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
         for name in FILES
     }
 
@@ -199,9 +197,7 @@ def test_prompts_begin_in_many_ways(texts: dict[str, list[Row]], name: str) -> N
     assert entropy >= 0.65 * math.log2(n)  # bits; the most that n prompts can have is log2 n
 
 
-@pytest.mark.parametrize(
-    ("name", "least"), [("group_a_train", 900), ("group_a_dev", 300), ("group_b_test", 1200)]
-)
+@pytest.mark.parametrize(("name", "least"), [("group_a_train", 900), ("group_a_dev", 300), ("group_b_test", 1200)])
 def test_prompts_use_a_wide_vocabulary(texts: dict[str, list[Row]], name: str, least: int) -> None:
     found = Counter(stem for _, text in prompts(texts[name]) for stem in stems(text))
     assert len(found) >= least
@@ -222,9 +218,7 @@ def test_no_prompt_is_said_twice(texts: dict[str, list[Row]]) -> None:
 
 def test_near_duplicates_are_found_when_there_are_any(texts: dict[str, list[Row]]) -> None:
     key, text = max(prompts(texts["group_b_test"]), key=lambda pair: len(pair[1]))
-    assert near_duplicates([(key, text)], [("copy", text.replace(" the ", " a ", 1).upper())]) == [
-        (key, "copy")
-    ]
+    assert near_duplicates([(key, text)], [("copy", text.replace(" the ", " a ", 1).upper())]) == [(key, "copy")]
 
 
 def test_no_thirteen_words_are_shared_between_train_and_held_out(texts: dict[str, list[Row]]) -> None:
@@ -250,9 +244,7 @@ def test_thirteen_grams_would_be_found() -> None:
 def test_nothing_is_taken_from_lima(texts: dict[str, list[Row]], realdata: Path) -> None:
     rows = json.loads((realdata / "lima" / "lima_train_1029.json").read_text(encoding="utf-8"))
     theirs = [f"{row['instruction']} {row['output']}" for row in rows]
-    lines = (
-        (realdata / "lima" / "test_prompts_300_with_outputs.jsonl").read_text(encoding="utf-8").splitlines()
-    )
+    lines = (realdata / "lima" / "test_prompts_300_with_outputs.jsonl").read_text(encoding="utf-8").splitlines()
     asked = [json.loads(line)["prompt"] for line in lines]
     seen = set().union(*(grams(text, 13) for text in theirs + asked))
     for row in chain.from_iterable(texts.values()):
@@ -332,8 +324,7 @@ def test_readme_names_every_file_with_its_rows(root: Path) -> None:
 
 def test_dialogues_do_not_repeat_each_other(texts: dict[str, list[Row]]) -> None:
     spoken = [
-        (row["id"], set().union(*(grams(t["content"], 13) for t in row["messages"])))
-        for row in texts["dialogues"]
+        (row["id"], set().union(*(grams(t["content"], 13) for t in row["messages"]))) for row in texts["dialogues"]
     ]
     assert not [(a, b) for (a, left), (b, right) in combinations(spoken, 2) if left & right]
     assert len({row["topic"] for row in texts["dialogues"]}) == 10
