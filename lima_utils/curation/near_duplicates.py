@@ -54,9 +54,9 @@ class NearDuplicates:
 
     def __init__(self, threshold: float, permutations: int) -> None:
         self._threshold = threshold
-        self._permutations = permutations
+        self._blank = MinHash(num_perm=permutations, seed=1)
         # The exact check below removes false candidates at little cost, so the bands favour finding all true ones.
-        self._index = MinHashLSH(threshold=threshold, num_perm=permutations, weights=(0.05, 0.95))
+        self._index = MinHashLSH(threshold=min(threshold, 0.9), num_perm=permutations, weights=(0.05, 0.95))
         self._shingles: dict[str, frozenset[str]] = {}
         self._last: tuple[str, frozenset[str], MinHash] | None = None
 
@@ -82,7 +82,7 @@ class NearDuplicates:
         """Return shingles and signature; a text that is looked up and then added is described once."""
         if self._last is None or self._last[0] != text:
             shingles = shingle(text)
-            signature = MinHash(num_perm=self._permutations, seed=1)
+            signature = self._blank.copy()
             signature.update_batch([item.encode("utf-8", "surrogatepass") for item in shingles])
             self._last = (text, shingles, signature)
         return self._last[1], self._last[2]

@@ -39,7 +39,7 @@ RULES = (
 
 _TOKENISED = (  # corpora store tokens apart: "you ’ re", "are n't", "high- quality", "minute( RPM)", "425 ° F"
     (re.compile(r"(?<=\w) ?(['’]) ?(?=(?:s|re|t|ve|ll|d|m)\b)"), r"\1"),
-    (re.compile(r"(?<=\w) (?=n['’]t\b)"), ""),
+    (re.compile(r"(?<=\w) (?=n['’]t\b)|(?<=s) (?=’ )"), ""),
     (re.compile(r"(?<=\w)- (?=\w)(?!(?:and|or|to)\b)"), "-"),
     (re.compile(r"(?<=[\w)])\((?= )"), " ("),
     (re.compile(r"(?<=[(“]) +| +(?=[)”])| +(?=[,.;:!?](?:\s|$))"), ""),
@@ -47,7 +47,7 @@ _TOKENISED = (  # corpora store tokens apart: "you ’ re", "are n't", "high- qu
 )
 _WIKI_FILE = re.compile(r"\[\[(?:Image|File|Video):[^\]]{0,500}\]\]|\{\{[^{}]{0,2000}\}\}", re.IGNORECASE)
 _WIKI_LINK = re.compile(r"\[\[(?:[^\]|]{0,300}\|)?([^\]|]{1,300})\]\]")
-_ADDRESS = re.compile(r"\(?\bhttps?://[^\s)]{1,2000}\)?|\[\d{1,3}\]")
+_ADDRESS = re.compile(r"\(?\bhttps?: ?//[^\s)]{1,2000}(?:(?<=/) [^\s)]{1,200}){0,9}\)?|\[\d{1,3}\]")
 _THIS_ARTICLE = re.compile(r"\bThis (?:wikiHow )?(?:article|wikiHow)\b")
 _OFF_FORM = re.compile(r"[:?]|^(?:what|why|who|when|where|which|can|does|do you|is|are|should|the|a|an|\d+)\b", re.I)
 
