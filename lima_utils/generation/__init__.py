@@ -1,0 +1,1 @@
+"""Prompts to responses: LIMA's sampling for checkpoints, bases, endpoints and recorded outputs."""

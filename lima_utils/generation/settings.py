@@ -1,0 +1,75 @@
+"""How responses are sampled, and which systems answer."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lima_utils.settings import Settings
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Sampling(Settings):
+    """How a response is drawn; the defaults are LIMA's (LIMA §4.1)."""
+
+    top_p: float = Field(0.9, gt=0, le=1)  # LIMA §4.1
+    temperature: float = Field(0.7, gt=0)  # LIMA §4.1
+    repetition_penalty: float = Field(1.2, ge=1)
+    """Divides (or, below zero, multiplies) the logits of tokens generated before in the same response (LIMA §4.1)."""
+    max_new_tokens: Count = 2048  # LIMA §4.1
+    samples: Count = 1
+    """Responses per prompt."""
+    greedy: bool = False
+    """Take the most probable token; `top_p` and `temperature` then play no role."""
+    batch_tokens: Count = 65_536
+    """Most tokens that one batch may come to hold, prompts and responses together."""
+
+
+class PlainFormat(Settings):
+    """How a dialogue is written out for a base that knows no turns; every text holds ``{text}`` once."""
+
+    user: str = "# Query:\n{text}\n\n"
+    assistant: str = "# Answer:\n{text}\n\n"
+    opening: str = "# Answer:\n"
+    """What stands before the answer that the base is to write."""
+    preamble: str = ""
+    """What stands before everything, e.g. a system prompt."""
+    stops: tuple[str, ...] = ("# Query:",)
+    """The response ends before the first of these."""
+
+    @model_validator(mode="after")
+    def _hold_text(self) -> Self:
+        for part in (self.user, self.assistant):
+            if part.count("{text}") != 1:
+                raise ValueError(f"{part!r} must hold {{text}} exactly once")
+        return self
+
+
+class System(Settings):
+    """One system that answers the prompts."""
+
+    name: str
+    kind: Literal["checkpoint", "chat", "base", "in-context", "endpoint", "recorded"]
+    """A checkpoint tuned by this study; a chat model with a template of its own; an untuned base, without or with
+    demonstrations in its context; an OpenAI-compatible endpoint; a file of recorded outputs (AlpacaEval's form)."""
+    model: str | None = None
+    """Folder or hub name; for an endpoint the model's name there. None: the one the study has at hand."""
+    revision: str | None = None
+    url: str | None = None
+    """An endpoint's address up to and including ``/v1``."""
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the endpoint's key, if it wants one."""
+    path: str | None = None
+    """The file of recorded outputs."""
+    format: PlainFormat = PlainFormat()
+    """For `base` and `in-context`."""
+    demonstrations: Count = 3
+    """How many training dialogues an `in-context` system is shown (URIAL, arXiv 2312.01552: 3)."""
+
+    @model_validator(mode="after")
+    def _hold_what_the_kind_needs(self) -> Self:
+        needed = {"endpoint": ("url", "model"), "recorded": ("path",), "chat": ("model",)}.get(self.kind, ())
+        for key in needed:
+            if getattr(self, key) is None:
+                raise ValueError(f"a system of kind {self.kind!r} needs {key!r}")
+        return self

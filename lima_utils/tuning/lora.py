@@ -1,0 +1,36 @@
+"""LoRA: low-rank updates of all linear maps, with the rows of new tokens trained and saved in full.
+
+A new token's embedding and head rows cannot be left at their start, or the tuned model never learns to stop. So they
+are trained beside the low-rank updates, in the tied case through the shared table.
+"""
+
+from typing import cast
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from lima_utils.tuning.settings import Recipe
+
+
+def add_lora(model: PreTrainedModel, recipe: Recipe, new_ids: tuple[int, ...]) -> PeftModel:
+    """Wrap `model` with adapters on every linear map and trainable rows for `new_ids`; the model itself is changed."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tables = [module for module in (embedding, head) if module is not None]
+    if head is not None and head.weight is embedding.weight:
+        tables = [embedding]  # peft follows the tie by itself
+    names = {id(module): name.split(".")[-1] for name, module in model.named_modules()}
+    config = LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        trainable_token_indices={names[id(module)]: list(new_ids) for module in tables},
+        task_type="CAUSAL_LM",
+    )
+    wrapped = get_peft_model(model, config)
+    return cast(PeftModel, wrapped)
+
+
+def merge_lora(model: PeftModel) -> PreTrainedModel:
+    """Return the plain model with the adapters added into its weights."""
+    return cast(PreTrainedModel, model.merge_and_unload())

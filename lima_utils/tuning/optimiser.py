@@ -1,0 +1,53 @@
+"""AdamW as LIMA §3 sets it, its linear decay, and the rows of the embedding that may move."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from lima_utils.tuning.settings import Recipe
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the rate of step 0 … steps − 1: linear down to `final_fraction` of it, no warm-up (LIMA §3)."""
+    return recipe.learning_rate * (1 - (1 - recipe.final_fraction) * step / max(1, steps - 1))
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """Return AdamW over the trainable parameters; norms, biases and a nearly frozen embedding do not decay."""
+    kept = {id(table) for table in embedding_tables(model)} if recipe.embedding == "new-tokens" else set()
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            (decayed if parameter.ndim > 1 and id(parameter) not in kept else plain).append(parameter)
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
+    )
+
+
+def embedding_tables(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of the embedding and of an untied output head."""
+    assert isinstance(model, PreTrainedModel)
+    head = model.get_output_embeddings()
+    tables = [model.get_input_embeddings().weight] + ([] if head is None else [head.weight])
+    return list({id(table): table for table in tables}.values())
+
+
+class RowMask:
+    """Clears the gradient of all embedding rows but those of new tokens."""
+
+    def __init__(self, model: nn.Module, new_ids: Iterable[int]) -> None:
+        self.tables = embedding_tables(model)
+        self.rows = torch.tensor(sorted(new_ids), device=self.tables[0].device)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Clear the gradients in place; call it before the optimiser's step."""
+        for table in self.tables:
+            if table.grad is not None:
+                kept = table.grad[self.rows]
+                table.grad.zero_()
+                table.grad[self.rows] = kept

@@ -1,0 +1,90 @@
+"""The tokens that tuning adds to a base: an end-of-turn token (EOT) that closes every turn, and a padding token.
+
+LIMA §3 adds a new EOT so that it can stop generation without the meaning that pretraining gave to EOS. Padding must be
+a third token: padding that equals the stop token hides the only stop label, and the tuned model never stops.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+PAD_TOKEN = "<|pad|>"
+NOISE = 0.1
+"""Spread of a new row about the mean row, as a share of the spread of the rows that pretraining learnt."""
+
+
+@dataclass(frozen=True)
+class TurnTokens:
+    """The ids that a tuned model stops and pads with, and the rows that pretraining never trained."""
+
+    eot_id: int
+    pad_id: int
+    new_ids: tuple[int, ...]
+
+
+def add_turn_tokens(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, eot_token: str, seed: int = 0
+) -> TurnTokens:
+    """Give `model` and `tokenizer` an EOT and a padding token, in place; generation stops on EOT, never on padding.
+
+    A tokenizer that already holds `eot_token` keeps it (the text must then be unused in pretraining). The rows of new
+    tokens, in the embedding and in an untied output head, start at the mean of the learnt rows plus a little noise.
+    """
+    known = tokenizer.get_vocab()
+    learnt = len(tokenizer)
+    new = [] if eot_token in known else [eot_token]
+    pad = tokenizer.pad_token
+    if pad is None or pad in (tokenizer.eos_token, tokenizer.bos_token, tokenizer.unk_token, eot_token):
+        pad = PAD_TOKEN
+        new += [] if pad in known else [pad]
+    if new:
+        tokenizer.add_tokens(new, special_tokens=True)
+    tokenizer.pad_token, tokenizer.eos_token = pad, eot_token
+    eot_id, pad_id = (tokenizer.get_vocab()[token] for token in (eot_token, pad))
+    if len(tokenizer) > cast(nn.Embedding, model.get_input_embeddings()).num_embeddings:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    rows = sorted({eot_id, pad_id} if PAD_TOKEN in new else {eot_id})
+    _start_rows(model, rows, learnt, seed)
+    tokenizer.chat_template = chat_template(tokenizer, eot_token)
+    model.config.pad_token_id, model.config.eos_token_id = pad_id, eot_id
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=eot_id, pad_token_id=pad_id
+    )
+    return TurnTokens(eot_id, pad_id, tuple(rows))
+
+
+def chat_template(tokenizer: PreTrainedTokenizerBase, eot_token: str) -> str:
+    """Return a Jinja chat template that renders a dialogue as tuning encodes it, with its generation markers."""
+    bos = "" if tokenizer.bos_token is None else "{{ bos_token }}"
+    turn = "{{ message['content'] }}" + eot_token
+    return (
+        bos
+        + "{% for message in messages %}{% if message['role'] == 'assistant' %}"
+        + "{% generation %}"
+        + turn
+        + "{% endgeneration %}{% else %}"
+        + turn
+        + "{% endif %}{% endfor %}"
+    )
+
+
+@torch.no_grad()
+def _start_rows(model: PreTrainedModel, rows: list[int], learnt: int, seed: int) -> None:
+    """Set `rows` of the embedding, and of an untied head, to the mean of the learnt rows plus noise."""
+    embedding, head = cast(nn.Embedding, model.get_input_embeddings()), cast(nn.Linear, model.get_output_embeddings())
+    tables: list[torch.Tensor] = [embedding.weight]
+    if head.weight is not embedding.weight:
+        tables.append(head.weight)
+    if head.bias is not None:
+        tables.append(head.bias)
+    generator = torch.Generator().manual_seed(seed)
+    for table in tables:
+        old = torch.ones(learnt, dtype=torch.bool)
+        old[[row for row in rows if row < learnt]] = False
+        values = table[:learnt][old.to(table.device)].float()
+        for row in rows:
+            noise = torch.randn(table.shape[1:], generator=generator).to(table.device)
+            table[row] = (values.mean(0) + NOISE * values.std(0) * noise).to(table.dtype)

@@ -1,0 +1,189 @@
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import ValidationError
+from small_models import dialogue, make_dialogues, make_model, make_tokenizer
+
+from lima_utils.errors import StudyError
+from lima_utils.generation import remote, systems
+from lima_utils.generation.prompts import choose_demonstrations, encode_for, write_plain
+from lima_utils.generation.remote import ask_endpoint
+from lima_utils.generation.responses import ResponseLog
+from lima_utils.generation.settings import PlainFormat, Sampling, System
+from lima_utils.generation.systems import Engine, converse, prompt_seed, respond
+from lima_utils.records import Dialogue, Response
+
+SHORT = Sampling(max_new_tokens=6, batch_tokens=20)
+PROMPTS = [
+    Dialogue(id=f"p/{i}", source="test", split="test", messages=dialogue(text))
+    for i, text in enumerate(["the sea ?", "what is the colour of a rose ?", "and you ?", "is it red ?"])
+]
+EXAMPLES = [Dialogue(id=f"d/{i}", source="train", messages=m) for i, m in enumerate(make_dialogues())]
+TUNED = System(name="tuned", kind="checkpoint")
+FORUM = PlainFormat(user="ana: {text}\n", assistant="bob: {text}\n", opening="bob:", stops=("\n", "ana:"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    tokenizer = make_tokenizer(bos_token="<doc>", eos_token="<eot>", pad_token="<pad>")
+    return Engine(make_model(len(tokenizer), seed=3), tokenizer)
+
+
+def test_a_checkpoint_reads_turns_closed_by_eot(engine: Engine) -> None:
+    talk = Dialogue(id="p", source="t", messages=dialogue("the sea ?", "green .", "and you ?"))
+    [ids] = encode_for(TUNED, engine.tokenizer, [talk])
+    assert " ".join(engine.tokenizer.convert_ids_to_tokens(ids)) == (
+        "<doc> the sea ? <eot> green . <eot> and you ? <eot>"
+    )
+
+
+def test_a_base_reads_plain_text_with_its_demonstrations(engine: Engine) -> None:
+    system = System(name="icl", kind="in-context", format=FORUM, demonstrations=2)
+    shown = choose_demonstrations(system, EXAMPLES, seed=1)
+    assert len(shown) == 2
+    assert shown == choose_demonstrations(system, EXAMPLES, seed=1)
+    text = write_plain(PROMPTS[0].messages, FORUM, [EXAMPLES[2]])
+    assert text == "ana: the sea ?\nbob: green .\nana: the sea ?\nbob:"
+    [ids] = encode_for(system, engine.tokenizer, PROMPTS[:1], [EXAMPLES[2]])
+    assert ids[0] == engine.tokenizer.bos_token_id
+    assert ids.count(engine.tokenizer.bos_token_id) == 1
+    with pytest.raises(StudyError, match="2 demonstrations but 1"):
+        choose_demonstrations(system, EXAMPLES[:1], 1)
+
+
+def test_every_prompt_is_answered_in_order_with_its_own_seed(engine: Engine) -> None:
+    several = SHORT.model_copy(update={"samples": 2, "temperature": 2.0})
+    responses = respond(TUNED, PROMPTS, several, 7, engine=engine)
+    assert [(r.prompt_id, r.sample) for r in responses] == [(p.id, s) for p in PROMPTS for s in (0, 1)]
+    assert {r.seed for r in responses} == {7}
+    assert {r.system for r in responses} == {"tuned"}
+    assert any(a.text != b.text for a, b in zip(responses[::2], responses[1::2], strict=True))
+    assert respond(TUNED, PROMPTS[2:3], several, 7, engine=engine) == responses[4:6]
+    assert len({prompt_seed(7, p.id, s, t) for p in PROMPTS for s in (0, 1) for t in (0, 1)}) == 16
+
+
+def test_a_killed_run_takes_up_where_it_was(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = respond(TUNED, PROMPTS, SHORT, 7, engine=engine)
+    log = ResponseLog(tmp_path, {"system": "tuned"})
+    calls = []
+
+    def append_and_die(responses: list[Response]) -> None:
+        ResponseLog.append(log, responses)
+        calls.append(len(responses))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "append", append_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        respond(TUNED, PROMPTS, SHORT, 7, engine=engine, log=log)
+    with log.path.open("a") as file:
+        file.write('{"prompt_id": "p/0", "sys')  # the line that the kill cut short
+    again = ResponseLog(tmp_path, {"system": "tuned"})
+    assert len(again.done) == sum(calls) < len(PROMPTS)
+    made = []
+    plain_generate = systems.generate
+    monkeypatch.setattr(systems, "generate", lambda *a, **k: made.extend(a[2]) or plain_generate(*a, **k))
+    assert respond(TUNED, PROMPTS, SHORT, 7, engine=engine, log=again) == expected
+    assert len(made) == len(PROMPTS) - sum(calls)
+    assert len(ResponseLog(tmp_path, {"system": "tuned"}).done) == len(PROMPTS)
+    assert not ResponseLog(tmp_path, {"system": "other"}).done
+
+
+def test_a_conversation_reads_its_own_earlier_answers(engine: Engine) -> None:
+    scripts = [
+        Dialogue(id="c/0", source="t", messages=[{"role": "user", "content": t} for t in ("the sea ?", "and you ?")]),
+        Dialogue(id="c/1", source="t", messages=[{"role": "user", "content": "is it red ?"}]),
+    ]
+    responses = converse(TUNED, scripts, SHORT, 7, engine=engine)
+    assert [(r.prompt_id, r.turn) for r in responses] == [("c/0", 0), ("c/1", 0), ("c/0", 1)]
+    told = Dialogue(id="c/0", source="t", messages=dialogue("the sea ?", responses[0].text, "and you ?"))
+    assert respond(TUNED, [told], SHORT, 7, engine=engine, turn=1) == responses[2:]
+
+
+def test_prompts_must_end_with_the_user(engine: Engine) -> None:
+    with pytest.raises(StudyError, match="d/0"):
+        respond(TUNED, EXAMPLES, SHORT, 1, engine=engine)
+    with pytest.raises(StudyError, match=r"set systems\.model"):
+        respond(TUNED, PROMPTS, SHORT, 1)
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_recorded_outputs_are_found_by_their_prompt(tmp_path: Path, form: str) -> None:
+    rows = [{"instruction": p.messages[-1]["content"], "output": f"answer {p.id} ", "generator": "x"} for p in PROMPTS]
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps(rows) if form == "json" else "\n".join(map(json.dumps, rows)))
+    system = System(name="gpt", kind="recorded", path=str(path))
+    responses = respond(system, PROMPTS[::-1], SHORT, 1)
+    assert [r.text for r in responses] == [f"answer {p.id}" for p in PROMPTS[::-1]]
+    other = Dialogue(id="p/9", source="t", messages=dialogue("never asked ?"))
+    with pytest.raises(StudyError, match="1 of 2 prompts have no recorded output, the first is p/9"):
+        respond(system, [PROMPTS[0], other], SHORT, 1)
+    path.write_text('[{"prompt": "x"}]')
+    with pytest.raises(StudyError, match="'instruction' and 'output'"):
+        respond(system, PROMPTS, SHORT, 1)
+    with pytest.raises(StudyError, match="missing"):
+        respond(system.model_copy(update={"path": str(tmp_path / "no.json")}), PROMPTS, SHORT, 1)
+
+
+ENDPOINT = System(name="remote", kind="endpoint", url="http://localhost:1/v1/", model="judge", key_variable="SOME_KEY")
+
+
+def answer_of(request: httpx.Request) -> dict[str, object]:
+    body = json.loads(request.content)
+    text = f" echo {body['messages'][-1]['content']}"
+    choice = {"message": {"content": text}, "finish_reason": "length" if "rose" in text else "stop"}
+    return {"choices": [choice], "usage": {"completion_tokens": 5}}
+
+
+def ask(handler: object, monkeypatch: pytest.MonkeyPatch) -> list[Response]:
+    monkeypatch.setattr(remote.time, "sleep", lambda _: None)
+    transport = httpx.MockTransport(handler)  # type: ignore[arg-type]
+    monkeypatch.setattr(systems, "ask_endpoint", lambda *args: ask_endpoint(*args, transport=transport))
+    return respond(ENDPOINT, PROMPTS, SHORT, 1)
+
+
+def test_an_endpoint_is_asked_in_its_protocol_and_again_when_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(429) if len(requests) == 1 else httpx.Response(200, json=answer_of(request))
+
+    monkeypatch.setenv("SOME_KEY", "secret")
+    responses = ask(handler, monkeypatch)
+    assert [r.text for r in responses] == [f"echo {p.messages[-1]['content']}" for p in PROMPTS]
+    assert [r.stop for r in responses] == ["eot", "length", "eot", "eot"]
+    assert {r.tokens for r in responses} == {5}
+    assert len(requests) == len(PROMPTS) + 1
+    assert str(requests[0].url) == "http://localhost:1/v1/chat/completions"
+    assert requests[0].headers["authorization"] == "Bearer secret"
+    body = json.loads(requests[0].content)
+    assert (body["model"], body["top_p"], body["temperature"], body["max_tokens"]) == ("judge", 0.9, 0.7, 6)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (httpx.Response(401, text="no key"), "status 401: no key"),
+        (httpx.Response(503, text="down"), "status 503"),
+        (httpx.Response(200, json={"error": "x"}), "not in the form"),
+    ],
+)
+def test_an_endpoint_that_fails_is_named_in_a_sentence(
+    reply: httpx.Response, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StudyError, match=said):
+        ask(lambda _: reply, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "recorded", "chat"])
+def test_a_system_must_hold_what_its_kind_needs(kind: str) -> None:
+    with pytest.raises(ValidationError, match="needs"):
+        System(name="x", kind=kind)  # type: ignore[arg-type]
+
+
+def test_a_format_must_say_where_the_text_goes() -> None:
+    with pytest.raises(ValidationError, match="exactly once"):
+        PlainFormat(user="ana:")
