@@ -1,5 +1,6 @@
 """Settings of the sources beside Stack Exchange, and of the assembly of all of them."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -157,3 +158,48 @@ class AssemblySettings(Settings):
             if len(named) != len(set(named)) or (None in named and len(named) > 1):
                 raise ValueError(f"two quotas take from the same rows of {source} in {split}; name distinct groups")
         return self
+
+
+class OwnDialogues(Settings):
+    """One JSON lines file in the `messages` form: the authored sets, or a user's own dialogues."""
+
+    path: Path
+    """The file; every row is checked."""
+    source: str
+    """Short name of the source, for rows that do not name their own."""
+    split: Split = "train"
+    """The split that all rows belong to."""
+
+
+class LimaRows(Settings):
+    """LIMA's own released rows, by path or from the hub."""
+
+    path: Path | None = None
+    """JSON lines or the Alpaca-like array; None fetches GAIR/lima from the hub."""
+    split: Literal["train", "test"] = "train"
+    """Which of the two released files it is."""
+
+
+class SourcesSettings(Settings):
+    """Every source beside Stack Exchange: its files, and how they are read; a source without files is left out."""
+
+    wikihow_files: tuple[Path, ...] = ()
+    """Files or folders of wikiHow sections."""
+    wikihow: WikihowSettings = WikihowSettings()
+    submissions: tuple[Path, ...] = ()
+    """Files or folders of Reddit submissions (.zst, .jsonl, .csv), of both subreddits."""
+    comments: tuple[Path, ...] = ()
+    """Files of Reddit comments (.zst, .jsonl): the stories."""
+    selection: Path | None = None
+    """A shortlist that a reader has edited."""
+    writing_prompts: WritingPromptsSettings | None = WritingPromptsSettings()
+    """None leaves r/WritingPrompts out."""
+    askreddit: AskRedditSettings | None = AskRedditSettings()
+    """None leaves r/AskReddit out."""
+    tasks: tuple[Path, ...] = ()
+    """Files or folders of Super-Natural Instructions tasks."""
+    natural_instructions: NaturalInstructionsSettings = NaturalInstructionsSettings()
+    lima: tuple[LimaRows, ...] = ()
+    """LIMA's own rows."""
+    own: tuple[OwnDialogues, ...] = ()
+    """Files in the `messages` form."""
