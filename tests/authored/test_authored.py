@@ -123,7 +123,7 @@ def test_counts_ids_and_fields(texts: dict[str, list[Row]], name: str) -> None:
     assert [row["id"] for row in texts[name]] == [pattern.format(i) for i in range(1, n + 1)]
     for row in texts[name]:
         assert set(row) <= {"id", "topic", "messages", "sensitive", "intent"}, row["id"]
-        assert row["topic"] == row["topic"].strip().lower() != "", row["id"]
+        assert row["topic"] == row["topic"].strip() != "", row["id"]
         for turn in row["messages"]:
             assert set(turn) == {"role", "content"}, row["id"]
             assert turn["content"] == turn["content"].strip() != "", row["id"]
