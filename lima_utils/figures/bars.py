@@ -59,7 +59,7 @@ def _draw_row(axes: Axes, row: int, shares: Sequence[Estimate], colours: Sequenc
         if width >= 0.05:
             dark = shade in ("#0072B2", "#D55E00", "#009E73", "#000000")
             axes.text(
-                left + width / 2, row, f"{100 * width:.0f}", ha="center", va="center", fontsize=10.5,
+                left + width / 2, row, f"{100 * width:.0f}", ha="center", va="center", fontsize=11.5,
                 color=GROUND if dark else INK,
             )  # fmt: skip
         left += width

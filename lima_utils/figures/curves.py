@@ -59,7 +59,7 @@ def draw_curves(
         axes.axhline(reference, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(
             reference_label, (0, reference), xycoords=("axes fraction", "data"), xytext=(3, 3),
-            textcoords="offset points", color=MUTED, fontsize=10, bbox={"facecolor": GROUND, "alpha": 0.75,
+            textcoords="offset points", color=MUTED, fontsize=11, bbox={"facecolor": GROUND, "alpha": 0.75,
             "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     _name_lines(axes, kept, 0.062 * (high - low))
@@ -113,5 +113,5 @@ def _name_lines(axes: Axes, kept: Mapping[str, Mapping[float, Estimate]], gap: f
     for position, (name, y) in enumerate(zip(kept, spread_labels(ends, gap), strict=True)):
         axes.annotate(
             name, (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
-            color=colour(position), va="center", fontsize=10.5, fontweight="bold", annotation_clip=False,
+            color=colour(position), va="center", fontsize=11.5, fontweight="bold", annotation_clip=False,
         )  # fmt: skip

@@ -46,14 +46,14 @@ def draw_distributions(
         axes.axvline(cut, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
             name, (cut, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points", va="top",
-            rotation=90, ha="left", fontsize=10, color=MUTED,
+            rotation=90, ha="left", fontsize=11, color=MUTED,
         )  # fmt: skip
     axes.set_xlabel(label)
     axes.set_ylabel(ylabel)
     axes.set_ylim(0, None)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     if len(arrays) > 1:
-        figure.legend(loc="outside upper left", ncols=3, frameon=False, columnspacing=1.4)
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=11.5, columnspacing=1.4)
     return figure
 
 

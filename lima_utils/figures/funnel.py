@@ -35,15 +35,15 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
             axes.barh(row, max(count, 0.8), color=colour(position), height=0.7)
             axes.annotate(
                 f"{count:,}{passed}", (max(count, 0.8), row), xytext=(4, 0), textcoords="offset points", va="center",
-                fontsize=10, color=INK, annotation_clip=False,
+                fontsize=11, color=INK, annotation_clip=False,
             )  # fmt: skip
             before = count
         axes.set_xscale("log")
         axes.set_xlim(0.8, max(most, 10) * 12)
-        axes.set_yticks(range(len(rules)), rules, fontsize=10.5, color=INK)
+        axes.set_yticks(range(len(rules)), rules, fontsize=11.5, color=INK)
         axes.set_ylim(len(rules) - 0.5, -0.5)
         axes.tick_params(axis="both", which="both", length=0)
-        axes.tick_params(axis="x", labelbottom=position == len(panels) - 1, labelcolor=MUTED, labelsize=10)
+        axes.tick_params(axis="x", labelbottom=position == len(panels) - 1, labelcolor=MUTED, labelsize=11)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.spines["bottom"].set_color(RULE)
         axes.set_title(title, fontsize=11.5, fontweight="bold", loc="left", color=INK)

@@ -55,7 +55,9 @@ def draw_intervals(
         _draw_reference(axes, reference, reference_label)
     if named:
         handles = [Line2D([], [], color=colour(i), marker=MARKERS[i % 5], label=name) for i, name in enumerate(series)]
-        figure.legend(handles=handles, loc="outside upper left", frameon=False, ncols=3, columnspacing=1.4)
+        figure.legend(
+            handles=handles, loc="outside upper left", frameon=False, fontsize=11.5, ncols=3, columnspacing=1.4
+        )
     return figure
 
 
@@ -77,7 +79,7 @@ def _draw_reference(axes: Axes, reference: float, text: str) -> None:
     axes.axvline(reference, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
         text, (reference, 1), xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points",
-        ha="center", color=MUTED, fontsize=10,
+        ha="center", color=MUTED, fontsize=11,
     )  # fmt: skip
 
 

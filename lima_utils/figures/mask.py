@@ -57,7 +57,7 @@ def draw_mask(
     handles = [Patch(color=TAUGHT, label="taught"), Patch(color=CONTEXT, label="context")]
     if ends:
         handles.append(Patch(facecolor=END, edgecolor=END, label="end of turn (filled: taught)"))
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, handlelength=1)
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=11.5, handlelength=1)
     if len(tokens) > limit:
         axes.set_title(f"the first {limit} of {len(tokens)} tokens", fontsize=10, color=MUTED, loc="left")
     return figure

@@ -1,7 +1,7 @@
 """The one style of every figure: palette, type sizes, canvas.
 
 Figures have an opaque white ground, so that they read the same on a light and on a dark page, and a width of
-6 inches with 11-point type, so that they remain legible when a phone shows them at 360 pixels.
+6 inches with 12-point type, so that they remain legible when a phone shows them at 360 pixels.
 """
 
 import itertools
@@ -31,11 +31,11 @@ RC: dict[str, Any] = {
     "savefig.facecolor": GROUND,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same figure on every machine
-    "font.size": 11,
-    "axes.titlesize": 12,
+    "font.size": 12,
+    "axes.titlesize": 12.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 11,
+    "axes.labelsize": 12,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.linewidth": 0.8,
@@ -48,13 +48,13 @@ RC: dict[str, Any] = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
+    "xtick.labelsize": 11.5,
+    "ytick.labelsize": 11.5,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "lines.linewidth": 2.0,
     "legend.frameon": False,
-    "legend.fontsize": 10.5,
+    "legend.fontsize": 11.5,
     "svg.hashsalt": "lima",
 }
 

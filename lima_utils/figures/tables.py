@@ -39,11 +39,11 @@ def estimates_table(estimates: Iterable[Estimate], percent: bool = True) -> Mark
 
 
 def percentage(estimate: Estimate, digits: int = 0) -> str:
-    """Return a share in words, e.g. ``53 % [47, 59]``; a difference of shares keeps its sign."""
+    """Return a share in words, e.g. ``53 % [47, 59]``, a difference of shares as ``+9 points [−1, +19]``."""
     if estimate.estimate is None:
         return estimate.verdict or MISSING
     sign = "+" if "difference" in estimate.unit else ""
-    middle = f"{_signed(100 * estimate.estimate, digits, sign)} %"
+    middle = f"{_signed(100 * estimate.estimate, digits, sign)} {'points' if sign else '%'}"
     if estimate.low is None or estimate.high is None:
         return middle
     low, high = _signed(100 * estimate.low, digits, sign), _signed(100 * estimate.high, digits, sign)
@@ -63,6 +63,12 @@ def number(estimate: Estimate, digits: int = 2) -> str:
 def p_value(p: float) -> str:
     """Return a p-value in words, e.g. ``p = 0.03`` or ``p < 0.001``."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return names in a row: ``a, b and c``; ``none`` where there is none."""
+    given = list(names)
+    return " and ".join([", ".join(given[:-1]), given[-1]] if len(given) > 1 else given or ["none"])
 
 
 def _signed(value: float, digits: int, sign: str = "") -> str:

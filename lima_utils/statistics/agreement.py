@@ -19,6 +19,13 @@ def tie_discounted(name: str, first: Sequence[Winner], second: Sequence[Winner],
     return wilson(name, points, len(first), level)
 
 
+def chance_agreement(win: float, tie: float, lose: float) -> float:
+    """Return the tie-discounted accuracy of two judges who draw from the same shares without looking at the item."""
+    if min(win, tie, lose) < 0 or abs(win + tie + lose - 1) > 1e-9:
+        raise StudyError(f"agreement: {win}, {tie} and {lose} are not the shares of win, tie and lose; they sum to 1.")
+    return win**2 + tie**2 + lose**2 + tie * (1 - tie)  # half a point for 2·tie·(1 − tie)
+
+
 def cohen_kappa(name: str, first: Sequence[str], second: Sequence[str], level: float = 0.95) -> Estimate:
     """Return Cohen's kappa with the large-sample interval of Fleiss, Cohen and Everitt (1969), cut at −1 and 1.
 

@@ -33,6 +33,17 @@ def independent_difference(
     return Estimate(name, difference, max(low, -1.0), min(high, 1.0), level, first[1] + second[1], "Newcombe", unit)
 
 
+def difference_between(name: str, first: Estimate, second: Estimate, effective_n: int | None = None) -> Estimate:
+    """Return first − second of two estimated shares, taken as independent, by their own n and level.
+
+    `effective_n` replaces both n where observations come in clusters that may count no more than once each.
+    """
+    if first.estimate is None or second.estimate is None or not first.n or not second.n or not first.level:
+        raise StudyError(f"{name}: {first.name} and {second.name} must be shares with n and level.")
+    n, m = effective_n or first.n, effective_n or second.n
+    return independent_difference(name, (first.estimate * n, n), (second.estimate * m, m), first.level)
+
+
 def paired_difference(
     name: str, first: Sequence[bool], second: Sequence[bool], level: float = 0.95
 ) -> PairedDifference:

@@ -1,6 +1,7 @@
 """Shares with intervals: one proportion, the three of win / tie / lose, and their net preference."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy import optimize, stats
@@ -133,6 +134,15 @@ def sign_test(win: int, lose: int) -> Significance:
         raise StudyError(f"sign test: counts must not be negative, got {win} wins and {lose} losses.")
     p = float(stats.binomtest(win, n, 0.5).pvalue) if n else 1.0
     return Significance(p, n, "exact sign test")
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number by Holm's step-down method (Holm 1979), in the order given."""
+    adjusted, running = [0.0] * len(p_values), 0.0
+    for rank, position in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[position]))
+        adjusted[position] = running
+    return adjusted
 
 
 def _check(name: str, successes: float, n: int) -> None:

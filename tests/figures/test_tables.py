@@ -3,7 +3,7 @@ import pypandoc
 import pytest
 
 from lima_utils.errors import StudyError
-from lima_utils.figures.tables import estimates_table, number, p_value, percentage, table
+from lima_utils.figures.tables import estimates_table, listing, number, p_value, percentage, table
 from lima_utils.records import Estimate
 from lima_utils.statistics.shares import net_preference, wilson
 
@@ -33,11 +33,12 @@ def test_a_frame_without_columns_is_refused():
 
 def test_numbers_in_words():
     assert percentage(wilson("x", 159, 300)) == "53 % [47, 59]"
-    assert percentage(net_preference("x", 99, 126, 300)) == "−9 % [−19, +1]"
+    assert percentage(net_preference("x", 99, 126, 300)) == "−9 points [−19, +1]"
     assert percentage(Estimate("x", 0.5, None, None, None, None, "published"), 1) == "50.0 %"
     assert percentage(Estimate("x", None, None, None, None, None, "rule", verdict="not shown")) == "not shown"
     assert number(Estimate("x", -0.001, -1.0, 1.0, 0.95, 3, "m"), 1) == "0.0 [−1.0, 1.0]"
     assert number(Estimate("x", None, None, None, None, None, "m")) == "–"
+    assert [listing(names) for names in ([], ["a"], ["a", "b"], "abc")] == ["none", "a", "a and b", "a, b and c"]
     assert [p_value(p) for p in (0.0001, 0.0049, 0.2)] == ["p < 0.001", "p = 0.005", "p = 0.20"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from lima_utils.errors import StudyError
-from lima_utils.statistics.agreement import cohen_kappa, tie_discounted
+from lima_utils.statistics.agreement import chance_agreement, cohen_kappa, tie_discounted
 
 LABELS = ("a", "b", "tie")
 
@@ -55,3 +55,11 @@ def test_kappa_of_published_annotators(realdata):
     labels = {n: [str(row[f"annotator{n}"]) for row in rows] for n in (1, 2, 3)}
     found = sorted(round(cohen_kappa("x", labels[a], labels[b]).estimate, 3) for a, b in ((1, 2), (1, 3), (2, 3)))
     assert found == [0.852, 0.862, 0.879]
+
+
+def test_chance_agreement_equals_drawing_every_pair_of_verdicts():
+    shares = {"a": 0.5, "tie": 0.2, "b": 0.3}
+    drawn = sum(p * q * tie_discounted("x", [a], [b]).estimate for a, p in shares.items() for b, q in shares.items())
+    assert chance_agreement(0.5, 0.2, 0.3) == pytest.approx(drawn)
+    with pytest.raises(StudyError, match="not the shares"):
+        chance_agreement(0.5, 0.2, 0.4)

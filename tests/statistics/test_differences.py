@@ -6,7 +6,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from lima_utils.errors import StudyError
-from lima_utils.statistics.differences import independent_difference, paired_difference
+from lima_utils.records import Estimate
+from lima_utils.statistics.differences import difference_between, independent_difference, paired_difference
+from lima_utils.statistics.shares import wilson
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())
@@ -40,3 +42,14 @@ def test_sequences_of_different_length_are_refused():
         paired_difference("x", [True, False], [True])
     with pytest.raises(StudyError, match="no observation"):
         paired_difference("x", [], [])
+
+
+def test_estimated_shares_are_compared_by_their_own_n_or_a_smaller_one():
+    first, second = wilson("a", 35, 46), wilson("b", 19, 42)
+    whole = difference_between("x", first, second)
+    assert whole == independent_difference("x", (35, 46), (19, 42))
+    few = difference_between("x", first, second, effective_n=10)
+    assert few.estimate == pytest.approx(whole.estimate)
+    assert few.high - few.low > 1.5 * (whole.high - whole.low)
+    with pytest.raises(StudyError, match="must be shares"):
+        difference_between("x", first, Estimate("b", None, None, None, None, 5, "rule"))

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
 from lima_utils.errors import StudyError
 from lima_utils.records import Grade, Verdict
 from lima_utils.statistics.counts import count_labels, count_outcomes
+from lima_utils.statistics.coverage import simulate_coverage
 from lima_utils.statistics.shares import (
     clopper_pearson,
     goodman,
@@ -162,3 +164,19 @@ def test_every_small_table_gives_finite_ends():
             assert all(
                 math.isfinite(e.low) and math.isfinite(e.high) for e in preference("x", win, tie, lose).estimates()
             )
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_equals_statsmodels(p_values):
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)
+
+
+def test_coverage_of_simulated_studies():
+    held = simulate_coverage("x", (0.5, 0.2, 0.3), 120, seed=3, studies=1500)
+    assert held == simulate_coverage("x", (0.5, 0.2, 0.3), 120, seed=3, studies=1500)
+    for key, low in (("together", 0.93), ("net", 0.93), ("win_or_tie", 0.92)):
+        assert low <= held[key].estimate <= 0.985
+    narrow = simulate_coverage("x", (0.5, 0.2, 0.3), 120, seed=3, studies=1500, level=0.5)
+    assert 0.4 <= narrow["net"].estimate <= 0.6
+    with pytest.raises(StudyError, match="do not go together"):
+        simulate_coverage("x", (0.5, 0.2, 0.2), 120, seed=3)
