@@ -1,13 +1,18 @@
 """Which exchange belongs to which of LIMA's groups, and where its dump lies."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from lima_utils.curation.archives import find_member
+from lima_utils.curation.dump import Dump
 from lima_utils.curation.settings import Group
 from lima_utils.errors import StudyError
+
+POSTS = "Posts.xml"
+COMMENTS = "Comments.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,8 @@ class Exchange:
 
     name: str
     group: Group
-    posts: Path
+    posts: Dump
+    comments: Dump | None = None
 
 
 def read_groups(path: Path) -> dict[str, Group]:
@@ -37,24 +43,45 @@ def read_groups(path: Path) -> dict[str, Group]:
     return groups
 
 
-def find_exchanges(directories: Sequence[Path], groups: dict[str, Group]) -> list[Exchange]:
-    """Return the exchanges found in `directories`, by name; an exchange in no list counts as `other`.
+def find_exchanges(paths: Sequence[Path], groups: Mapping[str, Group]) -> list[Exchange]:
+    """Return the exchanges found at `paths`, by name; an exchange in no list counts as `other`.
 
-    StudyError where a directory holds no ``Posts.xml`` or an exchange comes twice.
+    A path is the folder of one exchange, a folder of such folders or archives, a ``Posts.xml``, or a ``.7z`` as
+    distributed (``coffee.stackexchange.com.7z``, ``stackoverflow.com-Posts.7z``). StudyError where there is no
+    dump or an exchange comes twice.
     """
     found: dict[str, Exchange] = {}
-    for directory in directories:
-        name = directory.resolve().name
-        posts = directory / "Posts.xml"
-        if not posts.is_file():
-            raise StudyError(
-                f"{directory}: no Posts.xml in it; give the folder of one exchange, named as the site "
-                "(coffee.stackexchange.com), with its Posts.xml."
-            )
-        if name in found:
-            raise StudyError(f"{directory}: the exchange {name} was given twice; give each exchange once.")
-        found[name] = Exchange(name, groups.get(name, "other"), posts)
+    for path in paths:
+        for name, posts, comments in _find(path):
+            if name in found:
+                raise StudyError(f"{path}: the exchange {name} was given twice; give each exchange once.")
+            found[name] = Exchange(name, groups.get(name, "other"), posts, comments)
     return [found[name] for name in sorted(found)]
+
+
+def _find(path: Path) -> list[tuple[str, Dump, Dump | None]]:
+    if path.name == POSTS and path.is_file():
+        path = path.parent
+    if path.is_file() and path.suffix == ".7z":
+        return [_find_in_archive(path)]
+    if (path / POSTS).is_file():
+        comments = path / COMMENTS
+        return [(path.resolve().name, Dump(path / POSTS), Dump(comments) if comments.is_file() else None)]
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    dumps = [entry for entry in inside if (entry / POSTS).is_file() or entry.suffix == ".7z"]
+    if not dumps:
+        raise StudyError(
+            f"{path}: no {POSTS} in it; give the folder of one exchange, named as the site "
+            f"(coffee.stackexchange.com), with its {POSTS}, or its .7z archive."
+        )
+    return [dump for entry in dumps for dump in _find(entry)]
+
+
+def _find_in_archive(path: Path) -> tuple[str, Dump, Dump | None]:
+    posts, comments = find_member(path, POSTS), find_member(path, COMMENTS)
+    if posts is None:
+        raise StudyError(f"{path}: no {POSTS} in this archive; give the archive that holds the posts.")
+    return path.stem.removesuffix("-Posts"), Dump(path, posts), Dump(path, comments) if comments else None
 
 
 def names(exchanges: Iterable[Exchange], group: Group) -> list[str]:

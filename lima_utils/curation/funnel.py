@@ -1,6 +1,6 @@
 """The funnel: how many rows entered and fell at which rule, in order; and what fell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,11 @@ class Reject:
     score: int | None = None
     length: int | None = None
     excerpt: str = ""
+
+
+def to_rejects(rejects: Sequence[Reject]) -> pl.DataFrame:
+    """Return a frame with the columns of ``rejects.parquet``."""
+    return pl.DataFrame({name: [getattr(reject, name) for reject in rejects] for name in REJECTS}, schema=REJECTS)
 
 
 def dialogue_id(exchange: str, question: int) -> str:

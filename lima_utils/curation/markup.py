@@ -31,8 +31,9 @@ def clean(html: str) -> str:
 
 def is_closed_stub(html: str) -> bool:
     """Say whether a question's HTML opens with the banner of a duplicate or of a question moved elsewhere."""
-    opening = clean(html[:2000]).lstrip("> *\n").lower()
-    return opening.startswith(BANNERS)
+    opening = html[:2000]
+    small = opening.lower()
+    return any(banner in small for banner in BANNERS) and clean(opening).lower().startswith(BANNERS)
 
 
 class _Rendering:

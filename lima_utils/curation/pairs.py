@@ -2,14 +2,15 @@
 
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lima_utils.curation.funnel import Funnel, Reject, dialogue_id
-from lima_utils.curation.posts import Index, Post, read_posts
+from lima_utils.curation.dump import Dump
+from lima_utils.curation.funnel import REJECTS, SOURCE, Funnel, Reject, to_rejects
+from lima_utils.curation.posts import Index, Post, open_rows
 from lima_utils.curation.settings import StackExchangeSettings
 
 
@@ -27,39 +28,56 @@ def shuffle_keys(ids: npt.ArrayLike, exchange: str, seed: int) -> npt.NDArray[np
 
 def pair_posts(
     name: str, index: Index, settings: StackExchangeSettings, seed: int
-) -> tuple[pl.DataFrame, list[Reject], Funnel]:
+) -> tuple[pl.DataFrame, pl.DataFrame, Funnel]:
     """Pair each question with its answer and count what is left over.
 
-    The pairs have the columns id, place, score (of the question) and answer, answer_place, answer_score.
+    The pairs have the columns id, place, size, score of the question and answer, answer_place, answer_size,
+    answer_score.
     """
-    funnel = Funnel()
-    left = funnel.drop("row", "damaged_row", index.rows, len(index.damaged))
+    funnel, bad = Funnel(), index.damaged
+    left = funnel.drop("row", "damaged_row", index.rows, len(bad))
     left = funnel.drop("row", "other_post_type", left, index.other)
     posts = index.posts.unique("id", keep="first", maintain_order=True)
     again = index.posts.join(posts, on="place", how="anti")
     funnel.drop("row", "duplicate_id", left, len(again))
-    questions = posts.filter(kind=1).select("id", "place", "score")
+    questions = posts.filter(kind=1).select("id", "place", "size", "score")
     answers = posts.filter(kind=2)
     known = answers.join(questions, left_on="parent", right_on="id", how="semi", maintain_order="left")
     left = funnel.drop("answer", "question_missing", len(answers), len(answers) - len(known))
     best = _choose(name, known, settings, seed)
     rule = "not_the_top_answer" if settings.filtered else "not_the_random_answer"
     funnel.drop("answer", rule, left, left - len(best))
-    chosen = best.select("parent", answer="id", answer_place="place", answer_score="score")
+    chosen = best.select("parent", answer="id", answer_place="place", answer_size="size", answer_score="score")
     pairs = questions.join(chosen, left_on="id", right_on="parent", how="left").sort("id")
     unanswered = pairs.filter(pl.col("answer").is_null())
     left = funnel.drop("question", "no_answer", len(pairs), len(unanswered))
     pairs = pairs.filter(pl.col("answer").is_not_null())
-    rejects = [Reject(dialogue_id(name, -place), name, "damaged_row", excerpt=text) for place, text in index.damaged]
-    rejects += [Reject(dialogue_id(name, number), name, "duplicate_id") for number in again["id"]]
-    rejects += [Reject(dialogue_id(name, number), name, "no_answer") for number in unanswered["id"]]
+    rejects = [
+        to_rejects([Reject(f"{SOURCE}/{name}/byte-{place}", name, "damaged_row", excerpt=text) for place, text in bad]),
+        _reject_all(name, again, "duplicate_id"),
+        _reject_all(name, unanswered, "no_answer"),
+    ]
     if settings.filtered:
         low = pl.col("answer_score").fill_null(settings.min_score - 1) < settings.min_score
-        fallen = pairs.filter(low).select("id", "answer_score")
-        rejects += [Reject(dialogue_id(name, n), name, "low_score", score) for n, score in fallen.iter_rows()]
+        fallen = pairs.filter(low)
+        rejects.append(_reject_all(name, fallen, "low_score"))
         pairs = pairs.filter(~low)
         funnel.drop("question", "low_score", left, len(fallen))
-    return pairs, rejects, funnel
+    return pairs, pl.concat(rejects), funnel
+
+
+def _reject_all(name: str, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Return rejects for rows with an id (and an answer's score where there is one)."""
+    score = pl.col("answer_score") if "answer_score" in rows.columns else pl.lit(None)
+    frame = rows.select(
+        id=pl.format("{}/{}/{}", pl.lit(SOURCE), pl.lit(name), "id"),
+        exchange=pl.lit(name),
+        reason=pl.lit(reason),
+        score=score,
+        length=pl.lit(None),
+        excerpt=pl.lit(""),
+    )
+    return frame.cast(REJECTS)  # type: ignore[arg-type]
 
 
 def _choose(name: str, answers: pl.DataFrame, settings: StackExchangeSettings, seed: int) -> pl.DataFrame:
@@ -71,8 +89,22 @@ def _choose(name: str, answers: pl.DataFrame, settings: StackExchangeSettings, s
     return ranked.unique("parent", keep="first", maintain_order=True)
 
 
-def read_pairs(path: Path, pairs: pl.DataFrame) -> Iterator[tuple[Post, Post]]:
-    """Yield each pair's question and answer, in the order of `pairs`."""
-    posts = dict(read_posts(path, set(pairs["place"]) | set(pairs["answer_place"])))
-    for place, answer_place in pairs.select("place", "answer_place").iter_rows():
-        yield posts[place], posts[answer_place]
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and its answer; None for one whose row turned out damaged, and then `place` says where."""
+
+    id: int
+    question: Post | None
+    answer: Post | None
+    place: int
+
+
+def read_pairs(dump: Dump, pairs: pl.DataFrame) -> Iterator[Pair]:
+    """Yield each pair's posts in the order of `pairs`."""
+    answers = pairs.select(place="answer_place", size="answer_size")
+    columns = pairs.select("id", "place", "size", "answer_place", "answer_size")
+    with open_rows(dump, pl.concat([pairs.select("place", "size"), answers])) as rows:
+        for number, place, size, answer_place, answer_size in columns.iter_rows():
+            question = rows.read(place, size)
+            answer = rows.read(answer_place, answer_size)
+            yield Pair(number, question, answer, place if question is None else answer_place)

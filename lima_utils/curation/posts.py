@@ -1,17 +1,34 @@
 """Reading ``Posts.xml``: first a light index of all posts, then the few posts whose text is needed."""
 
-from collections.abc import Iterator, Mapping, Set
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import polars as pl
-from lxml import etree
 
+from lima_utils.curation.dump import Block, Dump, Mask, Outline, map_blocks, parse_row, read_blocks, read_heads
 from lima_utils.errors import StudyError
 
-INDEX = {"place": pl.Int64, "id": pl.Int64, "kind": pl.Int8, "parent": pl.Int64, "score": pl.Int64}
-"""Columns of an index: place in the file, PostTypeId 1 (question) or 2 (answer), ParentId, Score or null."""
-HEAD = 65_536
+INDEX = {
+    "place": pl.Int64,
+    "size": pl.Int32,
+    "id": pl.Int64,
+    "kind": pl.Int8,
+    "parent": pl.Int64,
+    "score": pl.Int64,
+}
+"""Columns of an index: where the row lies, PostTypeId 1 (question) or 2 (answer), ParentId, Score or null."""
+SHAPES = (
+    ("Id", "PostTypeId", "ParentId", "CreationDate", "Score"),
+    ("Id", "PostTypeId", "AcceptedAnswerId", "CreationDate", "Score"),
+    ("Id", "PostTypeId", "CreationDate", "Score"),
+)
+NUMBERS = {"Id": "id", "PostTypeId": "kind", "ParentId": "parent", "Score": "score"}
+EXCERPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +61,60 @@ class Index:
     """Place and excerpt of rows that could not be read."""
 
 
-def index_posts(path: Path, skip_damaged: bool) -> Index:
+def index_posts(dump: Dump, skip_damaged: bool) -> Index:
     """Read the numbers of all posts; StudyError for a broken dump, or row (unless `skip_damaged`)."""
-    columns: dict[str, list[int | None]] = {name: [] for name in INDEX}
+    outline = Outline(dump, "posts")
+    frames: list[pl.DataFrame] = []
     damaged: list[tuple[int, str]] = []
     rows = other = 0
-    for place, row in _rows(path):
-        rows += 1
-        numbers = {name: _number(row.get(key)) for name, key in _KEYS.items()}
+    for block, found, bad, is_row in map_blocks(_index, read_blocks(dump)):
+        broken = sorted(bad + outline.follow(block, is_row))
+        if broken and not skip_damaged:
+            raise damage(dump, broken[0][0])
+        damaged += [(place, piece[:EXCERPT].decode("utf-8", "replace")) for place, piece in broken]
+        posts = found.filter(pl.col("kind").is_in([1, 2])).cast({"kind": pl.Int8})
+        rows += len(found) + len(broken)
+        other += len(found) - len(posts)
+        frames.append(posts)
+    outline.finish(rows)
+    return Index(pl.concat(frames), rows, other, damaged)
+
+
+def _index(block: Block) -> tuple[Block, pl.DataFrame, list[tuple[int, bytes]], Mask]:
+    """Return a block's posts of all types, its unreadable rows, and which of its tags are rows."""
+    heads = read_heads(block, SHAPES, tuple(NUMBERS))
+    is_row = heads["row"].to_numpy()
+    complete = pl.col("Id", "PostTypeId", "Score").is_not_null()
+    certain = pl.all_horizontal("known", complete) & ((pl.col("PostTypeId") != 2) | pl.col("ParentId").is_not_null())
+    heads = heads.with_row_index("number").filter("row").with_columns(certain=certain.fill_null(value=False))
+    sure = heads.filter("certain").select("place", "size", *(pl.col(key).alias(name) for key, name in NUMBERS.items()))
+    parsed: list[dict[str, int | None]] = []
+    bad: list[tuple[int, bytes]] = []
+    for number, place, size in heads.filter(~pl.col("certain")).select("number", "place", "size").iter_rows():
+        piece = block.piece(number)
+        row = parse_row(piece)
+        numbers = {name: to_number((row or {}).get(key)) for key, name in NUMBERS.items()}
         if numbers["id"] is None or numbers["kind"] is None:
-            if not skip_damaged:
-                raise damage(path, place, "a row without a readable Id or PostTypeId")
-            damaged.append((place, str(dict(row))[:200]))
-        elif numbers["kind"] not in (1, 2):
-            other += 1
+            bad.append((place, piece))
         else:
-            columns["place"].append(place)
-            for name, value in numbers.items():
-                columns[name].append(value)
-    return Index(pl.DataFrame(columns, schema=INDEX), rows, other, damaged)
+            parsed.append({"place": place, "size": size, **numbers})
+    frame = sure.cast({"size": pl.Int32})
+    if parsed:
+        slow = pl.DataFrame(parsed, schema={**INDEX, "kind": pl.Int64})
+        frame = pl.concat([frame, slow]).sort("place")
+    return block, frame, bad, is_row
 
 
-def read_posts(path: Path, places: Set[int]) -> Iterator[tuple[int, Post]]:
-    """Yield the posts at `places` with their places, in the order of the file."""
-    for place, row in _rows(path):
-        if place in places:
-            yield place, to_post(row)
-
-
-def to_post(row: Mapping[str, str]) -> Post:
-    """Turn a row's attributes into a post."""
+def read_post(piece: bytes) -> Post | None:
+    """Turn a row's bytes into a post; None where it is not well-formed."""
+    row = parse_row(piece)
+    if row is None:
+        return None
     return Post(
-        id=_number(row.get("Id")) or 0,
-        kind=_number(row.get("PostTypeId")) or 0,
-        parent=_number(row.get("ParentId")),
-        score=_number(row.get("Score")),
+        id=to_number(row.get("Id")) or 0,
+        kind=to_number(row.get("PostTypeId")) or 0,
+        parent=to_number(row.get("ParentId")),
+        score=to_number(row.get("Score")),
         title=row.get("Title", "").strip(),
         body=row.get("Body", ""),
         created=row.get("CreationDate", ""),
@@ -91,46 +127,53 @@ def to_post(row: Mapping[str, str]) -> Post:
     )
 
 
-def damage(path: Path, place: int, what: str) -> StudyError:
-    """Return the error for one bad row."""
-    return StudyError(f"{path}: row {place + 1}: {what}; get the dump again, or count and skip it (--skip-damaged).")
+_NUMBER = re.compile(r"\s*-?[0-9]{1,18}\s*")
 
 
-_KEYS = {"id": "Id", "kind": "PostTypeId", "parent": "ParentId", "score": "Score"}
-
-
-def _number(value: str | None) -> int | None:
+def to_number(value: str | None) -> int | None:
     """Read an integer; None where there is none. Scores are numbers: as text "9" would beat "10"."""
-    try:
-        number = int(value) if value is not None and len(value) < 19 else None
-    except ValueError:
-        return None
-    return number
+    return int(value) if value is not None and _NUMBER.fullmatch(value) else None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield each row's place and attributes, one row in memory at a time; StudyError where the XML breaks."""
-    _check_head(path)
-    place = 0
-    try:
-        for _, row in etree.iterparse(path, events=("end",), tag="row", huge_tree=True, resolve_entities=False):
-            yield place, row.attrib
-            place += 1
-            row.clear()
-            while row.getprevious() is not None:
-                del row.getparent()[0]
-    except etree.XMLSyntaxError as error:
-        raise StudyError(
-            f"{path}: malformed or cut off after {place:,} rows ({error.msg}); get the dump again."
-        ) from error
+def damage(dump: Dump, place: int) -> StudyError:
+    """Return the error for one bad row."""
+    return StudyError(
+        f"{dump}: malformed or cut off at byte {place:,}; get the dump again, "
+        "or leave such rows out and count them (--skip-damaged)."
+    )
 
 
-def _check_head(path: Path) -> None:
-    """Refuse what is not a posts dump, and a document type with entities of its own, which may be a bomb."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    start = head.find(b"<posts")
-    if start < 0:
-        raise StudyError(f"{path}: not a Stack Exchange posts dump (no <posts> at its beginning).")
-    if b"<!ENTITY" in head[:start] or (b"<!DOCTYPE" in head[:start] and b"[" in head[:start]):
-        raise StudyError(f"{path}: declares entities of its own, which no dump does; refused as unsafe.")
+@contextmanager
+def open_rows(dump: Dump, rows: pl.DataFrame) -> Iterator["Rows"]:
+    """Yield access to the rows of a dump by place; `rows` (place, size) are those that will be asked for.
+
+    A file is read where they lie. An archive has to be streamed once more, and these rows alone are set aside in
+    a temporary file.
+    """
+    if dump.member is None:
+        with dump.path.open("rb") as file:
+            yield Rows(file.fileno(), None)
+        return
+    wanted = np.unique(rows["place"].to_numpy())
+    with tempfile.TemporaryFile() as file:
+        moved: dict[int, int] = {}
+        for block in read_blocks(dump):
+            for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
+                moved[block.offset + int(block.starts[number])] = file.tell()
+                file.write(block.piece(int(number)))
+        file.flush()
+        yield Rows(file.fileno(), moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Access to single rows of an open dump."""
+
+    descriptor: int
+    moved: Mapping[int, int] | None
+    """Where the rows of an archive lie in the temporary file."""
+
+    def read(self, place: int, size: int) -> Post | None:
+        """Return the post at `place`; None where its row is not well-formed."""
+        start = place if self.moved is None else self.moved[place]
+        return read_post(os.pread(self.descriptor, size, start))

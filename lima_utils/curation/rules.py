@@ -14,12 +14,15 @@ _NOT_PROSE = re.compile(
 )
 
 # "I" as a word: not the numeral of World War I or Type I, not I/O, I. Newton or a lone letter in a formula.
+# The look-behinds stand behind the first letter so that the search skips from one such letter to the next.
+_NUMERALS = "War |WW |[Tt]ype |[Cc]lass |[Pp]art |[Pp]hase |[Cc]hapter |[Vv]olume |[Ll]evel |[Ss]tage |[Tt]itle "
 _FIRST_PERSON = re.compile(
-    r"(?<![\w/.=+*^-])(?<!War )(?<!WW )(?<![Tt]ype )(?<![Cc]lass )(?<![Pp]art )(?<![Pp]hase )"
-    r"(?<![Cc]hapter )(?<![Vv]olume )(?<![Ll]evel )(?<![Ss]tage )(?<![Tt]itle )(?<![Aa]rticle )"
-    r"(?<![Ss]ection )I(?:['’](?:m|ve|d|ll))?(?![\w/=+*^-])(?!\.\s?[A-Z])"
-    r"|(?<![\w-])(?:[Mm]y|MY|[Mm]yself|[Mm]e|i['’](?:m|ve|d|ll))(?![\w-])"
-    r"|(?<![\w.-])i (?:am|have|had|was|think|thought|would|could|will|can|don['’]t|do|did|used?|know|guess)\b"
+    r"[Ii](?<![\w/.=+*^-].)(?:"
+    + "".join(f"(?<!{numeral}I)" for numeral in _NUMERALS.split("|"))
+    + r"(?<=I)(?:['’](?:m|ve|d|ll))?(?![\w/=+*^-])(?!\.\s?[A-Z])"
+    r"|(?<=i)['’](?:m|ve|d|ll)(?!\w)"
+    r"|(?<=i) (?:am|have|had|was|think|thought|would|could|will|can|don['’]t|do|did|used?|know|guess)\b)"
+    r"|[Mm](?<![\w-].)(?:e|y|yself|Y)(?![\w-])"
 )
 
 _REFERENCES = re.compile(
@@ -28,7 +31,7 @@ _REFERENCES = re.compile(
     r"(?:by|above|below|in (?:the|an?|another|his|her))\b"
     r"|\b(?:already|previously) (?:mentioned|pointed out)\b"
     r"|\bmentioned (?:above|by|in the)\b"
-    r"|\bstack\s?(?:exchange|overflow)\b|\bSE (?:site|network|answer|question|post)s?\b"
+    r"|\bstack\s?(?:exchange|overflow)\b|(?-i:\bSE (?:site|network|answer|question|post)s?\b)"
     r"|\b(?:other|another|previous|earlier|existing|accepted|top|above|following|first|second|various) "
     r"(?:\w+ )?(?:answer|comment|repl(?:y|ie))s?\b"
     r"|['’]s? (?:\w+ )?(?:answer|comment)s?\b"
@@ -36,9 +39,17 @@ _REFERENCES = re.compile(
     r"|\b(?:answer|comment)s? (?:above|below|here|already|by|from)\b"
     r"|\b(?:this|that|the) (?:linked|related|duplicate) (?:question|answer|post)\b"
     r"|\bin (?:the |a )?comments?\b|\bcommenters?\b|\b(?:up|down)-?vot(?:e|es|ed|ing)\b"
-    r"|\bsee above\b|\bthe OP\b|\bOP['’]s\b|\bthe (?:asker|original poster)\b|(?<![\w.@/])@[A-Za-z]\w{2,}",
+    r"|\bsee above\b|(?-i:\bthe OP\b|\bOP['’]s\b)|\bthe (?:asker|original poster)\b|(?<![\w.@/])@[A-Za-z]\w{2,}",
     re.IGNORECASE,
 )
+
+_SIGNS = (
+    *("mention", "noted", "pointed out", "said", "stated", "explained", "suggested", "described", "stack"),
+    *("answer", "comment", "repl", "vot", "see above", "original poster", "asker", "linked", "related"),
+    *("duplicate", "SE ", "OP", "@"),
+)
+"""Every reference holds one of these: the slow search looks only around them."""
+_AROUND = 60
 
 _ASKS = re.compile(
     r"\?|^(?:(?:in|on|at|to|from|by|for|of|with|under|after|before|during|if) )?"
@@ -81,4 +92,12 @@ def check_first_person(text: str) -> str | None:
 
 def check_references(text: str) -> str | None:
     """Refers to other answers, to comments, to people in the thread or to the site itself."""
-    return "refers_to_others" if _REFERENCES.search(prose(text)) else None
+    words = prose(text)
+    small = words.lower()
+    for sign in _SIGNS:
+        place = (small if sign.islower() else words).find(sign)
+        while place >= 0:
+            if _REFERENCES.search(words, max(0, place - _AROUND), place + _AROUND):
+                return "refers_to_others"
+            place = (small if sign.islower() else words).find(sign, place + len(sign))
+    return None

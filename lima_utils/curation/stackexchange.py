@@ -6,19 +6,19 @@ Run: ``python -m lima_utils.curation stackexchange EXCHANGE_DIR… --out DIR``
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from lima_utils.curation.dialogues import list_rules, make_dialogue, notice, random_key
 from lima_utils.curation.exchanges import Exchange, find_exchanges, names, read_groups
-from lima_utils.curation.funnel import EXCERPT, REJECTS, SOURCE, Funnel, Reject, add_up, dialogue_id
-from lima_utils.curation.markup import clean, is_closed_stub
-from lima_utils.curation.pairs import pair_posts, read_pairs, shuffle_keys
-from lima_utils.curation.posts import Post, index_posts
-from lima_utils.curation.rules import check_first_person, check_length, check_references, check_title
+from lima_utils.curation.funnel import EXCERPT, SOURCE, Funnel, Reject, add_up, dialogue_id, to_rejects
+from lima_utils.curation.pairs import pair_posts, read_pairs
+from lima_utils.curation.posts import Index, damage, index_posts
 from lima_utils.curation.sampling import draw_counts
 from lima_utils.curation.settings import StackExchangeSettings
 from lima_utils.errors import StudyError
@@ -52,12 +52,17 @@ def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSet
     exchanges = [exchange for exchange in found if exchange.group != "discarded"]
     passed: dict[str, list[Candidate]] = {}
     funnels: dict[str, Funnel] = {}
-    rejects: list[Reject] = []
-    for exchange in exchanges:
-        passed[exchange.name], fallen, funnels[exchange.name] = _examine(exchange, settings, seed)
-        rejects += fallen
-    rejects += _drop_copies(passed, funnels)
-    rejects += _draw(exchanges, passed, funnels, settings, seed)
+    rejects = [to_rejects([])]
+    with ThreadPoolExecutor(1) as pool:  # reads the next exchange while the rules look at this one
+        ahead = [pool.submit(index_posts, exchange.posts, settings.skip_damaged) for exchange in exchanges[:1]]
+        for exchange, following in zip_longest(exchanges, exchanges[1:]):
+            index = ahead.pop().result()
+            if following is not None:
+                ahead.append(pool.submit(index_posts, following.posts, settings.skip_damaged))
+            passed[exchange.name], fallen, funnels[exchange.name] = _examine(exchange, index, settings, seed)
+            rejects.append(fallen)
+    rejects.append(to_rejects(_drop_copies(passed, funnels)))
+    rejects.append(to_rejects(_draw(exchanges, passed, funnels, settings, seed)))
     dialogues = [candidate.dialogue for candidates in passed.values() for candidate in candidates]
     counted = {exchange.name: {"group": exchange.group, **funnels[exchange.name].to_json()} for exchange in exchanges}
     funnel = {
@@ -67,8 +72,8 @@ def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSet
         "total": add_up(funnels.values()).to_json(),
         "discarded": names(found, "discarded"),
     }
-    frame = pl.DataFrame([asdict(reject) for reject in rejects], schema=REJECTS)
-    return Curated(to_frame(dialogues, Dialogue), frame.sort(frame.columns), funnel)
+    fallen = pl.concat(rejects).sort("exchange", "id", "reason", "excerpt")
+    return Curated(to_frame(dialogues, Dialogue), fallen, funnel)
 
 
 def write_curated(curated: Curated, out: Path) -> None:
@@ -82,118 +87,33 @@ def write_curated(curated: Curated, out: Path) -> None:
     write_json(out / "funnel.json", curated.funnel)
 
 
-def license_of(created: str) -> str:
-    """Return the licence of a post of this ISO date, as Stack Exchange's help page dates the changes."""
-    if not created[:4].isdigit():
-        return "CC BY-SA"
-    if created < "2011-04-08":
-        return "CC BY-SA 2.5"
-    return "CC BY-SA 3.0" if created < "2018-05-02" else "CC BY-SA 4.0"
-
-
 def _examine(
-    exchange: Exchange, settings: StackExchangeSettings, seed: int
-) -> tuple[list[Candidate], list[Reject], Funnel]:
+    exchange: Exchange, index: Index, settings: StackExchangeSettings, seed: int
+) -> tuple[list[Candidate], pl.DataFrame, Funnel]:
     """Take one exchange through all rules that concern it alone."""
-    index = index_posts(exchange.posts, settings.skip_damaged)
-    pairs, rejects, funnel = pair_posts(exchange.name, index, settings, seed)
-    reasons: Counter[str] = Counter()
+    pairs, fallen, funnel = pair_posts(exchange.name, index, settings, seed)
     candidates: list[Candidate] = []
-    for question, answer in read_pairs(exchange.posts, pairs):
-        _notice(funnel, question, answer)
-        reason, text = _check(question, answer, settings)
-        prompt = "" if reason else _prompt(exchange.name, question, settings, seed)
-        if reason is None and not (prompt and text):
-            reason = "no_text"
-        if reason is None:
-            dialogue = _dialogue(exchange, question, answer, prompt, text)
-            first = -(question.score or 0) if settings.filtered else _key(exchange.name, question.id, seed)
-            candidates.append(Candidate(dialogue, (first, question.id)))
-        else:
-            reasons[reason] += 1
-            shown = (text or question.title)[:EXCERPT]
-            number = dialogue_id(exchange.name, question.id)
-            rejects.append(Reject(number, exchange.name, reason, answer.score, len(text), shown))
+    rejects: list[Reject] = []
+    for pair in read_pairs(exchange.posts, pairs):
+        if pair.question is None or pair.answer is None:
+            if not settings.skip_damaged:
+                raise damage(exchange.posts, pair.place)
+            rejects.append(Reject(dialogue_id(exchange.name, pair.id), exchange.name, "damaged_text"))
+            continue
+        for what in notice(pair.question, pair.answer):
+            funnel.seen[what] = funnel.seen.get(what, 0) + 1
+        made = make_dialogue(exchange, pair.question, pair.answer, settings, seed)
+        if isinstance(made, Reject):
+            rejects.append(made)
+            continue
+        first = -(pair.question.score or 0) if settings.filtered else random_key(exchange.name, pair.id, seed)
+        candidates.append(Candidate(made, (first, pair.id)))
+    reasons = Counter(reject.reason for reject in rejects)
     left = len(pairs)
-    for rule in _rules(settings):
+    for rule in ("damaged_text", *list_rules(settings)):
         left = funnel.drop("question", rule, left, reasons[rule])
-    return sorted(candidates, key=lambda candidate: candidate.rank), rejects, funnel
-
-
-def _rules(settings: StackExchangeSettings) -> list[str]:
-    """Return the rules on the text in the order they are applied and counted."""
-    if not settings.filtered:
-        return ["no_text"]
-    applied = {
-        "lives_elsewhere": True,
-        "title_not_self_contained": settings.self_contained,
-        "too_short": True,
-        "too_long": True,
-        "first_person": settings.first_person,
-        "refers_to_others": settings.references,
-        "no_text": True,
-    }
-    return [rule for rule, is_on in applied.items() if is_on]
-
-
-def _check(question: Post, answer: Post, settings: StackExchangeSettings) -> tuple[str | None, str]:
-    """Return the first rule that drops a pair (None: keep it) and the cleaned answer (if needed)."""
-    if not settings.filtered:
-        return None, clean(answer.body)
-    if is_closed_stub(question.body):
-        return "lives_elsewhere", ""
-    if settings.self_contained and (reason := check_title(question.title)):
-        return reason, ""
-    text = clean(answer.body)
-    reason = check_length(text, settings.answer_chars)
-    if reason is None and settings.first_person:
-        reason = check_first_person(text)
-    if reason is None and settings.references:
-        reason = check_references(text)
-    return reason, text
-
-
-def _prompt(exchange: str, question: Post, settings: StackExchangeSettings, seed: int) -> str:
-    """Return title or description, by seed where both may be (LIMA §2.1); the other where one is empty."""
-    titled = settings.prompt == "title"
-    if settings.prompt == "either":
-        titled = _key(exchange, question.id, seed) % 2 == 0
-    if titled and question.title:
-        return question.title
-    return clean(question.body) or question.title
-
-
-def _key(exchange: str, question: int, seed: int) -> int:
-    return int(shuffle_keys(np.array([question]), exchange, seed)[0])
-
-
-def _dialogue(exchange: Exchange, question: Post, answer: Post, prompt: str, text: str) -> Dialogue:
-    return Dialogue(
-        id=dialogue_id(exchange.name, question.id),
-        source=SOURCE,
-        messages=[{"role": "user", "content": prompt}, {"role": "assistant", "content": text}],
-        exchange=exchange.name,
-        group=exchange.group,
-        url=f"https://{exchange.name}/a/{answer.id}",
-        license=answer.license or license_of(answer.created),
-        author=f"user:{answer.owner}" if answer.owner else answer.owner_name or None,
-        revised=answer.edited or answer.created or None,
-        score=answer.score,
-    )
-
-
-def _notice(funnel: Funnel, question: Post, answer: Post) -> None:
-    """Count what is unusual about a pair and yet no reason to drop it."""
-    unusual = {
-        "answer_by_deleted_user": answer.owner is None,
-        "answer_is_community_wiki": answer.wiki,
-        "question_is_closed": question.closed,
-        "question_without_score": question.score is None,
-        "answer_without_score": answer.score is None,
-        "license_from_date": answer.license is None,
-    }
-    for what, is_so in unusual.items():
-        funnel.seen[what] = funnel.seen.get(what, 0) + is_so
+    candidates.sort(key=lambda candidate: candidate.rank)
+    return candidates, pl.concat([fallen, to_rejects(rejects)]), funnel
 
 
 def _drop_copies(passed: dict[str, list[Candidate]], funnels: dict[str, Funnel]) -> list[Reject]:

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from lima_utils.curation.__main__ import main
+from lima_utils.curation.dialogues import license_of
 from lima_utils.curation.settings import StackExchangeSettings
-from lima_utils.curation.stackexchange import Curated, curate_stackexchange, license_of, write_curated
+from lima_utils.curation.stackexchange import Curated, curate_stackexchange, write_curated
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, read_rows
 
@@ -213,7 +214,7 @@ def test_command_line_writes_the_four_files(dump: Dump, tmp_path: Path, monkeypa
         (b'<posts>\n  <row Id="1" PostTypeId="1" Body="cut', "malformed or cut off"),
         (b'<posts>\n  <row Id="1" PostTypeId="1" />\n', "malformed or cut off"),
         (b'<posts>\n  <row Id="1" PostTypeId="1" Body="a < b" />\n</posts>', "malformed"),
-        (b'<posts>\n  <row Id="x" PostTypeId="1" />\n</posts>', "row 1"),
+        (b'<posts>\n  <row Id="x" PostTypeId="1" />\n</posts>', "malformed"),
         (b'<!DOCTYPE posts [<!ENTITY a "b">]><posts><row Id="1" Body="&a;" /></posts>', "entities"),
     ],
 )
