@@ -8,7 +8,7 @@ an evaluated prompt. So the test set never gives way to training data, and the o
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import polars as pl
 
 from lima_utils.curation.data_card import write_card
 from lima_utils.curation.decontamination import EvaluatedPrompts
-from lima_utils.curation.funnel import REJECTS, Reject
+from lima_utils.curation.funnel import Reject
+from lima_utils.curation.harvest import sort_rejects
 from lima_utils.curation.licences import write_ledger
 from lima_utils.curation.near_duplicates import NearDuplicates, split_words
 from lima_utils.curation.privacy import mask_messages
@@ -30,6 +31,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 RULES = (
     "same_id",
     "no_quota",
+    "empty",
     "no_answer",
     "has_answer",
     "same_prompt",
@@ -83,7 +85,7 @@ def assemble(
     dialogues = to_frame([row for split in SPLITS for q in taken if q.split == split for row in taken[q]], Dialogue)
     assembly = Assembly(
         dialogues=dialogues,
-        rejects=pl.DataFrame([asdict(reject) for reject in rejects], schema=REJECTS).sort(list(REJECTS)),
+        rejects=sort_rejects(rejects),
         ledger=write_ledger(dialogues),
         masked=pl.DataFrame(masks, schema={"id": pl.String, "kind": pl.String, "n": pl.Int64}, orient="row"),
         funnel=funnel,
@@ -117,8 +119,10 @@ def _find_quota(row: Dialogue, quotas: Sequence[Quota]) -> Quota | None:
 
 
 def _check_form(row: Dialogue) -> str | None:
-    """A training row ends with an answer, a test row with a question (its answer would be a leak)."""
-    last = row.messages[-1]["role"] if row.messages else None
+    """Every turn says something; a training row ends with an answer, a test row with a question."""
+    if not row.messages or not all(message["content"].strip() for message in row.messages):
+        return "empty"
+    last = row.messages[-1]["role"]
     if row.split == "train" and last != "assistant":
         return "no_answer"
     return "has_answer" if row.split == "test" and last != "user" else None

@@ -1,6 +1,7 @@
 """What one reading of a source gathers: every candidate ends as kept or as dropped with a reason."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ class Harvest:
     @property
     def rejects(self) -> pl.DataFrame:
         """The dropped rows with their reasons, in an order that does not depend on the input's."""
-        return pl.DataFrame([asdict(reject) for reject in self.fallen], schema=REJECTS).sort(list(REJECTS))
+        return sort_rejects(self.fallen)
 
     @property
     def funnel(self) -> dict[str, Any]:
@@ -71,3 +72,8 @@ class Harvest:
         for rule in flaws + order:
             left = funnel.drop(self.unit, rule, left, dropped[rule])
         return {"source": self.source, "kept": len(self.kept), "total": funnel.to_json()}
+
+
+def sort_rejects(rejects: Sequence[Reject]) -> pl.DataFrame:
+    """Return dropped rows with the columns of ``rejects.parquet``, in an order that does not depend on the input's."""
+    return pl.DataFrame([asdict(reject) for reject in rejects], schema=REJECTS).sort(list(REJECTS))

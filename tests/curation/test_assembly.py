@@ -153,13 +153,13 @@ def test_all_shortfalls_stand_in_one_sentence_and_nothing_is_written(tmp_path: P
 def test_every_row_is_taken_or_rejected_once() -> None:
     rows = [row(f"a{n}", f"Question number {n}?", prose(n)) for n in range(30)]
     rows += [row("x", "Q?", prose(99), source="strange"), row("y", "Unanswered?", split="train")]
-    rows += [row("z", "Answered?", prose(98), split="test")]
+    rows += [row("z", "Answered?", prose(98), split="test"), row("v", "Silence?", " "), row("w", "")]
     frame = to_frame(rows, Dialogue)
     assembly = assemble([frame, to_frame(rows[:3], Dialogue)], settings(20, 0), 0)
     assert assembly.dialogues.height == 20
     assert assembly.dialogues.height + assembly.rejects.height == len(rows) + 3
     counts = dict(assembly.rejects["reason"].value_counts().iter_rows())
-    assert counts == {"surplus": 10, "same_id": 3, "no_quota": 2, "no_answer": 1}
+    assert counts == {"surplus": 10, "same_id": 3, "no_quota": 3, "no_answer": 1, "empty": 1}
     (entry,) = assembly.funnel
     assert (entry["wanted"], entry["offered"], entry["taken"], entry["dropped"]) == (20, 30, 20, {"surplus": 10})
     with pytest.raises(StudyError, match=r"own in test by 1 \(0 of 1; 0 offered\)"):
