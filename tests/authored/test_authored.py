@@ -5,7 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,19 @@ def test_no_prompt_is_said_twice(texts: dict[str, list[Row]]) -> None:
 def test_near_duplicates_are_found_when_there_are_any(texts: dict[str, list[Row]]) -> None:
     key, text = max(prompts(texts["group_b_test"]), key=lambda pair: len(pair[1]))
     assert near_duplicates([(key, text)], [("copy", text.replace(" the ", " a ", 1).upper())]) == [(key, "copy")]
+
+
+def contained(left: list[tuple[str, str]], right: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs of ids where half of the word 3-grams of the shorter prompt occur in the longer one."""
+    a, b = ([(key, grams(text, 3)) for key, text in side] for side in (left, right))
+    return [(i, j) for (i, x), (j, y) in product(a, b) if len(x & y) >= max(NEAR * min(len(x), len(y)), 1)]
+
+
+def test_no_test_prompt_lies_within_a_training_prompt(texts: dict[str, list[Row]]) -> None:
+    seen = prompts(chain(texts["group_a_train"], texts["group_a_dev"], texts["dialogues"]))
+    assert contained(seen, prompts(texts["group_b_test"])) == []
+    key, text = seen[0]
+    assert contained([(key, f"So much came before. {text}")], [("planted", text)]) == [(key, "planted")]
 
 
 def test_no_thirteen_words_are_shared_between_train_and_held_out(texts: dict[str, list[Row]]) -> None:
