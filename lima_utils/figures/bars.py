@@ -44,6 +44,7 @@ def draw_shares(
         handles=handles,
         loc="outside upper left",
         frameon=False,
+        fontsize=11.5,
         ncols=len(handles),
         handlelength=1,
         columnspacing=1.4,

@@ -47,7 +47,7 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.spines["bottom"].set_color(RULE)
         axes.set_title(title, fontsize=11.5, fontweight="bold", loc="left", color=INK)
-    stacked[-1].set_xlabel("rows left (logarithmic)", color=INK)
+    stacked[-1].set_xlabel("rows left (logarithmic)", color=INK, fontsize=12)
     return figure
 
 

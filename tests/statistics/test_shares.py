@@ -16,6 +16,7 @@ from lima_utils.statistics.coverage import simulate_coverage
 from lima_utils.statistics.shares import (
     clopper_pearson,
     goodman,
+    holm,
     net_preference,
     preference,
     sign_test,
