@@ -128,8 +128,9 @@ def _find_stories(
             story = _read_story(line.value, thread, settings)
             if isinstance(story, str):
                 harvest.pass_over(f"comment_{story}")
-            elif thread not in best or _key(story) > _key(best[thread]):
-                best[thread] = story
+            else:
+                harvest.pass_over("comment_not_the_best", thread in best)
+                best[thread] = max(story, best.get(thread, story), key=_key)
         harvest.pass_over("comment_of_other_subreddit", lines.elsewhere)
     harvest.pass_over("comment_taken", len(best))
     return best

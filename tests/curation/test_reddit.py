@@ -126,6 +126,7 @@ def test_posts_that_cannot_be_used_fall_with_a_reason(tmp_path: Path) -> None:
 def test_comments_that_are_no_story_are_counted(tmp_path: Path) -> None:
     comments = [
         comment("top", "a", 5),
+        comment("second", "a", 4),
         comment("reply", "a", 99, parent_id="t1_top"),
         comment("gone", "a", 99, body="[removed]"),
         comment("who", "a", 99, author="[deleted]"),
@@ -151,8 +152,10 @@ def test_comments_that_are_no_story_are_counted(tmp_path: Path) -> None:
         "comment_no_story": 1,
         "comment_missing_keys": 1,
         "comment_of_other_thread": 1,
+        "comment_not_the_best": 1,
         "comment_taken": 1,
     }
+    assert harvest.seen.total() == len(comments)
 
 
 def test_without_comments_there_are_prompts_to_choose_from_and_the_funnel_says_why(tmp_path: Path) -> None:
