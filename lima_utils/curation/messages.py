@@ -6,6 +6,7 @@ be right: the first flaw stops the reading with a sentence that names file and l
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ _PROBLEMS = {
 }
 
 
-def read_messages(paths: Sequence[Path], source: str, split: Split = "train") -> Harvest:
+def read_messages(
+    paths: Sequence[Path],
+    source: str,
+    split: Split = "train",
+    license_name: str | None = None,
+    author: str | None = None,
+) -> Harvest:
     """Return the dialogues of JSON lines files; ids are made from file name and line where rows have none.
 
-    A row's own ``source`` goes before the argument. Training rows must end with the assistant, rows of the test set
+    A row's own ``source``, ``license`` and ``author`` go before the arguments. Training rows must end with the assistant, rows of the test set
     with the user; development rows may do either. StudyError for the first row that is wrong.
     """
     harvest = Harvest(source, "row", ())
@@ -43,7 +50,7 @@ def read_messages(paths: Sequence[Path], source: str, split: Split = "train") ->
             if row.id in places:
                 raise StudyError(f"{place}: the id {row.id!r} was used in {places[row.id]}; ids must be unique.")
             places[row.id] = place
-            harvest.kept.append(row)
+            harvest.kept.append(replace(row, license=row.license or license_name, author=row.author or author))
     if not harvest.kept:
         raise StudyError(f"{', '.join(map(str, paths)) or source}: no rows; expected JSON lines with `messages`.")
     return harvest

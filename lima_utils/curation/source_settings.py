@@ -169,6 +169,10 @@ class OwnDialogues(Settings):
     """Short name of the source, for rows that do not name their own."""
     split: Split = "train"
     """The split that all rows belong to."""
+    license: str | None = None
+    """The licence of the rows that do not name their own."""
+    author: str | None = None
+    """The author of the rows that do not name their own."""
 
 
 class LimaRows(Settings):

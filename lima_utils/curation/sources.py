@@ -33,7 +33,8 @@ def curate_sources(settings: SourcesSettings, seed: int) -> list[Harvest]:
     if settings.tasks:
         harvests.append(curate_natural_instructions(settings.tasks, settings.natural_instructions, seed))
     harvests += [read_lima(rows.path or fetch_lima(rows.split), rows.split) for rows in settings.lima]
-    harvests += [read_messages([own.path], own.source, own.split) for own in settings.own]
+    for own in settings.own:
+        harvests.append(read_messages([own.path], own.source, own.split, own.license, own.author))
     return harvests
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lima_utils.curation.assembly import Assembly, assemble
 from lima_utils.curation.lima_rows import read_lima
+from lima_utils.curation.messages import read_messages
 from lima_utils.curation.source_settings import LIMA_QUOTAS, AssemblySettings, Quota
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, read_rows, to_frame
@@ -253,6 +254,20 @@ def test_the_lines_fit_a_chat_template(written: Path) -> None:
     lines = [json.loads(line) for line in (written / "train.jsonl").read_text().splitlines()]
     shown = {line["id"]: template.render(messages=line["messages"]) for line in lines}
     assert shown["b"].startswith("<user>Wherefore?<assistant>So. ")
+
+
+def test_the_authored_sets_fill_their_quotas(root: Path) -> None:
+    folder = root / "data" / "authored"
+    frames = [
+        read_messages([folder / "group_a_train.jsonl"], "authored-a").dialogues,
+        read_messages([folder / "group_a_dev.jsonl"], "authored-a", "dev").dialogues,
+        read_messages([folder / "group_b_test.jsonl"], "authored-b", "test").dialogues,
+    ]
+    quotas = tuple(quota for quota in LIMA_QUOTAS if quota.source.startswith("authored"))
+    assembly = assemble(frames, AssemblySettings(quotas=quotas), 0)
+    assert (assembly.dialogues.height, assembly.rejects.height, assembly.masked.height) == (480, 0, 0)
+    with pytest.raises(StudyError, match=r"^Sources fall short: stackexchange \(stem\) in train by 200"):
+        assemble(frames, AssemblySettings(), 0)
 
 
 def test_limas_own_rows_hold_one_prompt_twice(realdata: Path) -> None:

@@ -31,7 +31,8 @@ def test_rows_keep_what_they_say_of_themselves(tmp_path: Path) -> None:
     assert first.score == -3
     assert first.messages == [SYSTEM, ASK, ANSWER]
     assert (second.id, second.source, second.messages) == ("own/own/2", "own", [ASK, ANSWER])
-    assert read_messages([path], "own").dialogues.height == 2
+    first, second = read_messages([path], "own", license_name="CC BY 4.0", author="us").kept
+    assert (first.license, first.author, second.license, second.author) == ("CC0", "me", "CC BY 4.0", "us")
 
 
 @pytest.mark.parametrize(
