@@ -20,10 +20,13 @@ def table(frame: pl.DataFrame, digits: int = 2) -> Markdown:
     """
     if not frame.columns:
         raise StudyError("table: the frame has no column; select at least one.")
+    rows = [[_cell(_text(value, digits)) for value in row] for row in frame.iter_rows()]
     heads = [_cell(name) for name in frame.columns]
-    rules = ["---:" if dtype.is_numeric() else ":---" for dtype in frame.dtypes]
-    lines = [_line(heads), _line(rules)]
-    lines += [_line([_cell(_text(value, digits)) for value in row]) for row in frame.iter_rows()]
+    # Where a line is long, pandoc shares the width out by the rules' lengths: give long texts more of it.
+    widths = [max(4, min(48, max(map(len, column)))) for column in zip(heads, *rows, strict=True)]
+    numeric = [dtype.is_numeric() for dtype in frame.dtypes]
+    rules = ["-" * width + ":" if right else ":" + "-" * width for width, right in zip(widths, numeric, strict=True)]
+    lines = [_line(cells) for cells in (heads, rules, *rows)]
     return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
 
