@@ -26,7 +26,10 @@ class Exchange:
 
 
 def read_groups(path: Path) -> dict[str, Group]:
-    """Read exchange → group from a CSV with columns exchange, group, reason; StudyError names a bad line."""
+    """Read exchange → group from a CSV with columns exchange, group, reason and perhaps also (another host name).
+
+    StudyError names a bad line.
+    """
     if not path.is_file():
         raise StudyError(f"{path} is missing: expected a CSV with the columns exchange, group, reason.")
     groups: dict[str, Group] = {}
@@ -40,6 +43,8 @@ def read_groups(path: Path) -> dict[str, Group]:
                     f"got {name!r} and {row.get('group')!r}; correct the line."
                 )
             groups[name] = group
+            if row.get("also"):
+                groups[row["also"]] = group
     return groups
 
 
