@@ -67,8 +67,8 @@ class _Drop:
 def drop(values: torch.Tensor, rate: float) -> torch.Tensor:
     """Return `values` with each number zero at `rate`, the others divided by 1 − rate.
 
-    On a CPU the mask is cut from whole 64-bit draws, 16 bits a number (the rate is exact to 1/65536), which takes a third
-    of the time of the library's dropout; a small model spends a tenth of its step there.
+    On a CPU the mask is cut from whole 64-bit draws, 16 bits a number (the rate is exact to 1/65536), in a third of the
+    time of the library's dropout, where a small model spends a tenth of its step.
     """
     if values.device.type != "cpu":
         return F.dropout(values, rate)

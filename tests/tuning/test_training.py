@@ -60,7 +60,8 @@ def test_tuning_learns_and_leaves_the_base_as_it_was(
 
 
 def test_a_tuned_model_answers_and_stops(tokenizer: PreTrainedTokenizerFast) -> None:
-    tuned = tune_model(make_model(len(tokenizer)), tokenizer, make_dialogues(), RECIPE, seed=1)
+    recipe = RECIPE.model_copy(update={"epochs": 60, "residual_dropout": 0.0, "learning_rate": 1e-2})
+    tuned = tune_model(make_model(len(tokenizer)), tokenizer, make_dialogues(), recipe, seed=1)
     said = answer(tuned.model, tuned.tokenizer, "what is the colour of the sky ?")
     assert " ".join(said.replace(".", " .").split()) == "you asked about the sky . it is blue . <|eot|>"
 
