@@ -36,8 +36,8 @@ def read_messages(
 ) -> Harvest:
     """Return the dialogues of JSON lines files; ids are made from file name and line where rows have none.
 
-    A row's own ``source``, ``license`` and ``author`` go before the arguments. Training rows must end with the assistant,
-    rows of the test set with the user; development rows may do either. StudyError for the first row that is wrong.
+    A row's own ``source``, ``license`` and ``author`` go before the arguments. Training rows must end with the
+    assistant, test rows with the user; development rows may do either. StudyError for the first row that is wrong.
     """
     harvest = Harvest(source, "row", ())
     places: dict[str, str] = {}
