@@ -6,6 +6,7 @@ An earlier executed notebook is replaced only by a whole new one; a failed run i
 import fcntl
 import os
 import signal
+import tempfile
 import threading
 import time
 import warnings
@@ -16,8 +17,10 @@ from typing import Any
 
 import papermill
 import psutil
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, replacing
@@ -45,7 +48,7 @@ def execute_notebook(
     """
     values = check_parameters(notebook, dict(parameters))
     ensure_directory(output.parent)
-    failed = output.with_suffix(".failed.ipynb")
+    failed = failed_run(output)
     with _alone(output), replacing(output) as aside:
         running = aside.with_suffix(".ipynb")  # papermill chooses the format by the name
         started = time.monotonic()
@@ -69,6 +72,11 @@ def execute_notebook(
     return seconds
 
 
+def failed_run(executed: Path) -> Path:
+    """Return where a failed run of an executed notebook is kept."""
+    return executed.with_suffix(".failed.ipynb")
+
+
 def read_record(executed: Path) -> dict[str, Any]:
     """Return what an executed notebook's metadata records of its run; empty where there is none."""
     if not executed.is_file():
@@ -79,7 +87,7 @@ def read_record(executed: Path) -> dict[str, Any]:
 
 def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
     try:
-        with _dying_with_scheduler(), warnings.catch_warnings():
+        with _dying_with_scheduler(), _sockets() as options, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notices about formats and transports, nothing of the notebook's own
             papermill.execute_notebook(
                 notebook.resolve(),
@@ -88,13 +96,34 @@ def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path
                 kernel_name=KERNEL,
                 cwd=str(cwd),
                 progress_bar=False,
+                **options,
             )
     except PapermillExecutionError as error:
         told = " ".join(str(error.evalue).split()).rstrip(".")
         name = "" if error.ename == StudyError.__name__ else f"{error.ename}: "
         raise StudyError(f"{notebook}, In [{error.exec_count}]: {name}{told}.") from None
-    except DeadKernelError:
-        raise StudyError(f"{notebook}: its kernel died, most often for lack of memory; choose smaller sizes.") from None
+    except (DeadKernelError, NoSuchKernel, RuntimeError) as error:
+        raise StudyError(
+            f"{notebook}: its kernel did not start or died ({error}); most often memory is short: choose smaller sizes."
+        ) from None
+
+
+@contextmanager
+def _sockets() -> Iterator[dict[str, Any]]:
+    """Yield options that let the kernel speak through files of a folder of its own.
+
+    The default, TCP ports chosen before they are bound, fails now and then where several kernels start at once.
+    """
+    before = os.environ.get("JUPYTER_RUNTIME_DIR")
+    with tempfile.TemporaryDirectory(prefix="study-") as folder:
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        try:
+            yield {"config": Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})}
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_RUNTIME_DIR"]
+            else:
+                os.environ["JUPYTER_RUNTIME_DIR"] = before
 
 
 @contextmanager
@@ -121,11 +150,13 @@ def _dying_with_scheduler() -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.5):
+        while True:
             if not psutil.pid_exists(scheduler):
                 for child in psutil.Process().children(recursive=True):
                     child.kill()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if done.wait(0.5):
+                return
 
     if scheduler:
         threading.Thread(target=watch, daemon=True).start()

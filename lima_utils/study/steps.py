@@ -5,7 +5,7 @@ from typing import Any
 
 from lima_utils.files import write_json
 from lima_utils.study.chapters import Step
-from lima_utils.study.execution import execute_notebook, read_record
+from lima_utils.study.execution import execute_notebook, failed_run, read_record
 from lima_utils.study.fingerprints import inputs_of, receipt_of, refresh_fingerprint, same_as_before
 from lima_utils.study.order import steps_before
 from lima_utils.study.paths import Paths
@@ -24,6 +24,7 @@ def run_step(step: Step, profile: Profile, given: str, paths: Paths, root: Path)
     earlier = read_record(step.executed(paths)).get("receipt")
     if earlier and same_as_before(earlier, step, before, paths):
         write_json(receipt, earlier)
+        failed_run(step.executed(paths)).unlink(missing_ok=True)
         return f"{step.name}: nothing it reads has changed"
 
     def finish() -> dict[str, Any]:

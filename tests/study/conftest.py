@@ -101,6 +101,7 @@ class SmallStudy:
         """Bring the graph up to date and return the steps that were executed, in alphabetical order."""
         done = self.run("graph", "--cores", "2")
         assert done.returncode == 0, done.stdout + done.stderr
+        print(done.stdout, done.stderr)
         return executed_steps(done.stdout)
 
     def sum(self) -> int:

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import SmallStudy
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ ALL = [
 WORKERS_AND_SUM = ALL[1:]
 
 
-def test_only_dependants_of_a_change_run_again(small_study: SmallStudy) -> None:
+def test_only_dependants_of_a_change_run_again(small_study: Any) -> None:
     root = small_study.root
     assert small_study.graph() == ALL
     assert small_study.sum() == (2 + 7 + 1) * (1 + 10) * (1 + 2)
@@ -34,13 +34,120 @@ def test_only_dependants_of_a_change_run_again(small_study: SmallStudy) -> None:
     assert small_study.graph() == ["02-sum-numbers"]
 
     module = root / "lima_utils/factors.py"
-    module.write_text('"""A comment changes nothing."""\n' + module.read_text())
+    module.write_text('"""Words change nothing."""\n' + module.read_text())
     assert small_study.graph() == []
 
     module.write_text("def times(a, b):\n    return 2 * a * b\n")
     assert small_study.graph() == WORKERS_AND_SUM
     assert small_study.sum() == 2 * 330
 
+    # An input of the first notebook that changes its outputs runs everything; what comes out the same stops there.
     (root / "data/number.txt").write_text("3")
+    (root / "runs/tiny/sweeps/quality-1.json").unlink()
     assert small_study.graph() == ALL
     assert small_study.sum() == 2 * 363
+    number = root / "lima_utils/numerals.py"
+    number.write_text("def one():\n    return 2 - 1\n")
+    assert small_study.graph() == ["01-make-number"]
+
+
+def test_a_lost_output_is_made_again(small_study: Any) -> None:
+    small_study.graph()
+    (small_study.root / "runs/tiny/results/sum.json").unlink()
+    assert small_study.graph() == ["02-sum-numbers"]
+    (small_study.root / "runs/tiny/sweeps/quality-1.json").write_text("0")  # by another hand
+    assert small_study.graph() == ["w1-scale-number/quality-1"]  # which gives the same as before
+    assert small_study.sum() == 330
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_killed_run_resumes_to_the_same_results(small_study: Any, whole_group: bool) -> None:
+    root: Path = small_study.root
+    worker = root / "notebooks/w1-scale-number.ipynb"
+    text = worker.read_text()
+    worker.write_text(text.replace("import json", "import json, time; time.sleep(60)", 1))
+    run = subprocess.Popen(
+        small_study.command("graph", "--cores", "2"), cwd=root, env=small_study.environment, start_new_session=True
+    )
+    receipt = root / "runs/tiny/receipts/01-make-number.json"
+    _wait_for(lambda: receipt.exists() and len(_kernels(root)) >= 1, 60)
+    if whole_group:
+        os.killpg(run.pid, signal.SIGKILL)
+    else:
+        children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)  # Snakemake alone: its notebooks must not run on
+    run.wait(timeout=30)
+    assert run.returncode != 0
+    _wait_for(lambda: not _kernels(root), 15)
+
+    worker.write_text(text)
+    assert small_study.graph() == WORKERS_AND_SUM
+    assert small_study.sum() == 330
+    assert not list((root / "runs").rglob("*.partial"))
+
+
+def test_a_failing_notebook_leaves_earlier_results_and_tells_one_line(small_study: Any) -> None:
+    root: Path = small_study.root
+    small_study.graph()
+    before = (root / "runs/tiny/notebooks/02-sum-numbers.ipynb").read_bytes()
+    last = root / "notebooks/02-sum-numbers.ipynb"
+    text = last.read_text()
+    last.write_text(text.replace("sum(numbers)", "sum(numbers) / 0"))
+    failed = small_study.run("graph", "--cores", "2")
+    assert failed.returncode == 2
+    told = [line for line in failed.stderr.splitlines() if "ZeroDivisionError" in line]
+    assert len(told) == 1
+    assert "02-sum-numbers.ipynb" in told[0]
+    assert "Traceback" not in failed.stderr
+    assert (root / "runs/tiny/notebooks/02-sum-numbers.ipynb").read_bytes() == before
+    assert small_study.sum() == 330
+    assert (root / "runs/tiny/notebooks/02-sum-numbers.failed.ipynb").is_file()
+
+    last.write_text(text)
+    assert small_study.graph() == []  # it reads again what made the results that are still there
+    assert not (root / "runs/tiny/notebooks/02-sum-numbers.failed.ipynb").exists()
+
+
+def test_executed_notebooks_say_where_they_come_from(small_study: Any) -> None:
+    small_study.graph()
+    executed = json.loads((small_study.root / "runs/tiny/notebooks/w1-scale-number/quality-2.ipynb").read_text())
+    record = executed["metadata"]["study"]
+    assert record["parameters"] == {"profile": "tiny", "condition": "quality", "seed": 2}
+    assert record["profile"] == "tiny"
+    assert record["seconds"] > 0
+    assert record["versions"]["python"].startswith("3.")
+    assert set(record["receipt"]) == {"fingerprint", "inputs", "outputs"}
+    assert "lima_utils.factors" in record["receipt"]["fingerprint"]["modules"]
+    assert record["receipt"]["inputs"].keys() == {"runs/tiny/curation/number.txt"}
+
+
+def test_a_second_run_of_the_same_profile_is_refused(small_study: Any) -> None:
+    import fcntl
+
+    folder = small_study.root / "runs/tiny"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = small_study.run("graph")
+    assert refused.returncode == 2
+    assert "another run of this profile is under way" in refused.stderr
+
+
+def _kernels(root: Path) -> list[str]:
+    """Processes whose working directory is the study's, the command line itself left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if "ipykernel_launcher" in command and (folder / "cwd").resolve() == root:
+                found.append(command)
+        except OSError:
+            continue
+    return found
+
+
+def _wait_for(condition: Any, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.2)
