@@ -8,11 +8,14 @@ from typing import Any
 
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, write_text
 from lima_utils.study import preview
+from lima_utils.study.cells import split_options
 from lima_utils.study.chapters import Chapter, Step
+from lima_utils.study.execution import read_record
 from lima_utils.study.graph import run_graph
 from lima_utils.study.notebooks import INJECTED, PARAMETERS, has_tag, read_notebook, write_notebook
 from lima_utils.study.order import chapters_of
@@ -100,7 +103,7 @@ def _contents(chapters: list[Chapter], profile: Profile) -> dict[str, Any]:
 def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
     """Return the chapter as the book shows it: its words as they are now, its outputs as the run left them.
 
-    So a mended sentence needs no new run. The parameters are shown as they were in the run.
+    So a mended sentence or caption needs no new run. The parameters are shown as they were in the run.
     """
     executed_path = root / Step(chapter).executed(Paths(profile.name))
     if not executed_path.is_file():
@@ -110,9 +113,22 @@ def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
     injected = [cell for cell in executed.cells if has_tag(cell, INJECTED)]
     run = [cell for cell in executed.cells if cell.cell_type == "code" and not has_tag(cell, INJECTED)]
     code = [cell for cell in source.cells if cell.cell_type == "code"]
-    if [cell.source for cell in run] != [cell.source for cell in code]:
+    if [split_options(cell.source)[1] for cell in run] != [split_options(cell.source)[1] for cell in code]:
         raise StudyError(f"{executed_path} is older than {chapter.notebook}: run `make book` again.")
-    outputs = iter(run)
-    cells = [next(outputs) if cell.cell_type == "code" else cell for cell in source.cells]
-    source.cells = [injected[0] if injected and has_tag(cell, PARAMETERS) else cell for cell in cells]
+    for cell, done in zip(code, run, strict=True):
+        cell.outputs = done.outputs
+        if injected and has_tag(cell, PARAMETERS):
+            cell.source = injected[0].source
+    source.cells.append(new_markdown_cell(_colophon(read_record(executed_path)), id="colophon"))  # type: ignore[no-untyped-call]
     return source
+
+
+def _colophon(record: dict[str, Any]) -> str:
+    """Return where a chapter's numbers come from, as the last lines of the chapter."""
+    commit = f"commit `{record['commit'][:10]}`" if record.get("commit") else "no commit known"
+    changed = " with uncommitted changes" if record.get("dirty") else ""
+    libraries = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return (
+        f"::: {{.provenance}}\nProfile `{record['profile']}`, {record['seconds']:.0f} s, {commit}{changed}. "
+        f"Versions: {libraries}.\n:::"
+    )

@@ -94,6 +94,7 @@ def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path
                 running.resolve(),
                 parameters=dict(parameters),
                 kernel_name=KERNEL,
+                language="python",
                 cwd=str(cwd),
                 progress_bar=False,
                 **options,
@@ -118,7 +119,10 @@ def _sockets() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         os.environ["JUPYTER_RUNTIME_DIR"] = folder
         try:
-            yield {"config": Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})}
+            yield {
+                "extra_arguments": ["--log-level=CRITICAL"],
+                "config": Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"}),
+            }
         finally:
             if before is None:
                 del os.environ["JUPYTER_RUNTIME_DIR"]

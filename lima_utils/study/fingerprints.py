@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from lima_utils.errors import StudyError
 from lima_utils.files import write_json
+from lima_utils.study.cells import split_options
 from lima_utils.study.chapters import Chapter, Step
 from lima_utils.study.dependencies import code_digest, notebook_modules
 from lima_utils.study.notebooks import read_notebook
@@ -127,9 +128,9 @@ def _content_digest(file: Path) -> bytes:
 
 
 def _notebook_digest(notebook: Path) -> str:
-    """Digest a notebook's code and its tags: words, outputs, counts and editor state do not count."""
+    """Digest a notebook's code and its tags: words, captions, outputs, counts and editor state do not count."""
     cells = [cell for cell in read_notebook(notebook).cells if cell.cell_type == "code"]
-    told = json.dumps([(cell.source, cell.metadata.get("tags", [])) for cell in cells])
+    told = json.dumps([(split_options(cell.source)[1], cell.metadata.get("tags", [])) for cell in cells])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

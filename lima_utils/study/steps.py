@@ -31,6 +31,6 @@ def run_step(step: Step, profile: Profile, given: str, paths: Paths, root: Path)
         return {"profile": profile.name, "receipt": receipt_of(step, before, paths)}
 
     parameters = {"profile": given, **step.wildcards}
-    seconds = execute_notebook(root / step.chapter.notebook, step.executed(paths), parameters, root, finish)
+    seconds = execute_notebook(step.chapter.notebook, step.executed(paths), parameters, root, finish)
     write_json(receipt, read_record(step.executed(paths))["receipt"])
     return f"{step.name}: {seconds:.0f} s"

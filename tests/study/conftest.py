@@ -114,7 +114,7 @@ def executed_steps(printed: str) -> list[str]:
     return sorted(line.split(":")[0] for line in lines)
 
 
-@pytest.fixture()
+@pytest.fixture
 def small_study(tmp_path: Path, root: Path) -> SmallStudy:
     """Three small notebooks, the real Snakefile and the real machinery."""
     shutil.copytree(root / "lima_utils", tmp_path / "lima_utils", ignore=shutil.ignore_patterns("__pycache__"))

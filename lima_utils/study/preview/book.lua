@@ -162,9 +162,10 @@ local function refer(cite)
     local found = labels[one.id]
     if not found then complain("reference @" .. one.id) return nil end
     if i > 1 then inlines:extend({ pandoc.Str(i == #cite.citations and " and" or ","), pandoc.Space() }) end
+    local name = #one.prefix > 0 and pandoc.utils.stringify(one.prefix) or found.name -- [Chapter @sec-x]
     local text = found.number
     if one.mode ~= "SuppressAuthor" then
-      text = found.number == "" and found.name or found.name .. "\u{a0}" .. found.number
+      text = found.number == "" and found.name or name .. "\u{a0}" .. found.number
     end
     inlines:insert(pandoc.Link(text, "#" .. one.id, "", pandoc.Attr("", { "ref" })))
   end
