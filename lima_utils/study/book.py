@@ -1,8 +1,6 @@
 """From executed notebooks to the book: `chapters/`, `_chapters.yml`, then Quarto, or the preview where it is not."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,10 @@ from lima_utils.study.notebooks import INJECTED, PARAMETERS, has_tag, read_noteb
 from lima_utils.study.order import chapters_of
 from lima_utils.study.paths import BOOK, CHAPTERS, Paths
 from lima_utils.study.profiles import Profile, load_profile
+from lima_utils.study.quarto import CHAPTERS_READY, find_quarto, render_with_quarto
 from lima_utils.study.timings import timing_table
 
 CONTENTS = Path("_chapters.yml")
-READY = "STUDY_CHAPTERS_READY"
-"""Environment variable that tells the pre-render script that its work is done."""
-TROUBLE = ("[WARNING] Citeproc", "Unable to resolve")
-"""What Quarto only warns of, with exit code 0, and what is a failure here."""
 
 
 def make_book(profile: str, root: Path, cores: int | None = None) -> None:
@@ -35,8 +30,7 @@ def make_book(profile: str, root: Path, cores: int | None = None) -> None:
     loaded = load_profile(profile)
     run_graph(profile, root, cores)
     collect_chapters(loaded, root)
-    quarto = shutil.which("quarto")
-    if quarto:
+    if quarto := find_quarto():
         render_with_quarto(quarto, root)
     else:
         print("No Quarto here (conda-forge has it, see environment.yml): this is the preview, rendered with pandoc.")
@@ -45,27 +39,9 @@ def make_book(profile: str, root: Path, cores: int | None = None) -> None:
     print(f"The book: {root / BOOK / 'index.html'}")
 
 
-def render_with_quarto(quarto: str, root: Path) -> None:
-    """Render `_book/` with Quarto; StudyError for a failure and for what Quarto only warns of."""
-    command = [quarto, "render", "--to", "html"]
-    finished = subprocess.run(
-        command,
-        cwd=root,
-        env={**os.environ, READY: "1"},
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    trouble = [line.strip() for line in finished.stdout.splitlines() if any(sign in line for sign in TROUBLE)]
-    if finished.returncode or trouble:
-        told = trouble[0] if trouble else "\n".join(finished.stdout.splitlines()[-15:])
-        raise StudyError(f"quarto render: {told}")
-
-
 def pre_render(root: Path) -> None:
     """Do what Quarto asks for before it renders: refuse a misspelt profile; for a whole book, run and collect."""
-    if os.environ.get(READY):
+    if os.environ.get(CHAPTERS_READY):
         return
     profile = load_profile(os.environ.get("QUARTO_PROFILE") or "tiny")
     if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):

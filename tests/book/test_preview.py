@@ -1,0 +1,115 @@
+"""The preview: numbers, references, citations and embeds resolve, or the rendering fails."""
+
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lima_utils.errors import StudyError
+from lima_utils.study.preview import render
+
+Edit = Callable[[str, str, str], None]
+
+
+def words(page: str) -> str:
+    """The page's text as a reader sees it, blanks made plain."""
+    body = page[page.index("<main") :]
+    return " ".join(html.unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", body, flags=re.S)).split())
+
+
+@pytest.fixture
+def page(small_book: Path) -> str:
+    return render(small_book).read_text()
+
+
+def test_one_self_contained_page(small_book: Path, page: str) -> None:
+    assert [path.name for path in (small_book / "_book").iterdir()] == ["index.html"]
+    assert not re.search(r'(src|href)="(?!#|data:|https?://)', page)
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="http', page)
+
+
+def test_chapters_figures_tables_and_equations_are_numbered(page: str) -> None:
+    text = words(page)
+    assert "1 Things to show" in text
+    assert "1.1 What it means" in text
+    assert "2.1 What it means" in text
+    assert "Appendix A Things to add" in text
+    assert "Figure 1.1 One figure , see Appendix A ." in text
+    assert "Table 1.1 By hand" in text
+    assert "Table 2.1 What was found." in text
+    assert "(1.1)" in text
+
+
+def test_references_and_citations_are_links_that_lead_somewhere(page: str) -> None:
+    text = words(page)
+    assert "See Figure 1.1 , 1.1 , Table 1.1 , Equation 1.1 and ( Zhou and Liu 2023 ; Lin 2024, 3 )" in text
+    assert "Chapter 1 and Zhou and Liu ( 2023 ) say more." in text
+    assert "As Figure 1.1 shows, 53 % ." in text
+    assert '<a href="#sec-tell">The second</a>' in page
+    assert "Zhou, Chunting, and Pengfei Liu. 2023." in text
+    assert "@fig-nowhere" in text  # in code it is only words
+
+
+def test_embeds_carry_the_number_of_what_they_show(page: str) -> None:
+    summary = page[page.index('id="findings"') : page.index('id="sec-show"')]
+    assert '<a href="#tbl-findings"><strong>Table\u00a02.1</strong></a>' in summary
+    assert page.count('id="tbl-findings"') == 1
+    assert "C1" in summary
+
+
+def test_code_is_folded_and_outputs_are_shown(page: str) -> None:
+    assert page.count('<details class="code">') == 5  # all cells but those with echo: false
+    assert "1 &lt; 2 &amp; more" in page
+    assert "&lt;not this&gt;" not in page
+    (picture,) = re.findall(r"<img[^>]*>", page)
+    assert 'src="data:image/png;base64,' in picture
+    assert 'alt="A square."' in picture
+
+
+def test_every_page_carries_the_stamp_and_a_theme_for_the_dark(page: str) -> None:
+    assert '<div class="stamp">only a test</div>' in page
+    assert "prefers-color-scheme: dark" in page
+    assert 'class="theme"' in page
+
+
+def test_callouts_are_boxes_and_no_sections(page: str) -> None:
+    assert re.search(r'<div class="callout note">\s*<div class="title">\s*Mind', page)
+    assert "2.1 Mind" not in words(page)
+
+
+def test_contents_list_chapters_with_their_sections(page: str) -> None:
+    contents = page[page.index('<nav id="contents"') : page.index("</nav>")]
+    for anchor in ("sec-show", "what-it-means", "what-it-means-2", "sec-tell", "sec-add", "references"):
+        assert f'href="#{anchor}"' in contents
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("index.qmd", "@sec-show", "@sec-shwo", "Unable to resolve reference @sec-shwo"),
+        ("index.qmd", "@lima", "@lemon", "citation lemon not found"),
+        (
+            "index.qmd",
+            "#tbl-findings",
+            "#tbl-finding",
+            "Unable to resolve embed chapters/02-tell-things.ipynb#tbl-finding",
+        ),
+        ("index.qmd", "chapters/02-tell-things.ipynb)", "chapters/03-none.ipynb)", "link chapters/03-none.ipynb"),
+        ("index.qmd", "{{< embed", "{{< include", "shortcode"),
+        ("chapters/02-tell-things.ipynb", "@sec-tell", "[there](#nowhere)", "Unable to resolve link #nowhere"),
+        ("chapters/02-tell-things.ipynb", "tbl-findings", "tbl-hand", "tbl-hand occurs twice"),
+        ("_chapters.yml", "a1-add-things", "a2-none", "chapters/a2-none.ipynb: listed as a chapter and missing"),
+    ],
+)
+def test_whatever_does_not_resolve_is_a_failure(
+    small_book: Path, edit: Edit, name: str, old: str, new: str, told: str
+) -> None:
+    if name == "chapters/02-tell-things.ipynb" and "tbl" in old:
+        edit("index.qmd", "tbl-findings", "tbl-hand")
+    edit(name, old, new)
+    with pytest.raises(StudyError) as failure:
+        render(small_book)
+    assert told in str(failure.value)
+    assert not (small_book / "_book").exists()
