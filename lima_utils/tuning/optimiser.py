@@ -19,10 +19,15 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     kept = {id(table) for table in embedding_tables(model)} if recipe.embedding == "new-tokens" else set()
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
+    tables: list[nn.Parameter] = []
     for parameter in model.parameters():
         if parameter.requires_grad:
-            (decayed if parameter.ndim > 1 and id(parameter) not in kept else plain).append(parameter)
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+            (tables if id(parameter) in kept else decayed if parameter.ndim > 1 else plain).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
+        {"params": tables, "weight_decay": 0.0, "factor": recipe.new_token_factor},
+    ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
     )

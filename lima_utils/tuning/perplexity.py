@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from lima_utils.records import Dialogue
 from lima_utils.tuning.batches import micro_batches
 from lima_utils.tuning.dialogues import encode_dialogues
-from lima_utils.tuning.training import label_positions_only
+from lima_utils.tuning.loss import label_positions_only
 
 
 @torch.no_grad()

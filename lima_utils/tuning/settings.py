@@ -49,6 +49,9 @@ class Recipe(Settings):
     """Largest gradient norm; LIMA names none, so any value is a departure."""
     embedding: Literal["all", "new-tokens"] = "all"
     """`new-tokens` trains only the rows of tokens that the base never met (a departure, for very small bases)."""
+    new_token_factor: float = Field(1.0, gt=0)
+    """With `new-tokens`, how much faster their rows learn than the rest: a row that starts untrained has further to go
+    than weights that are only adjusted (a departure)."""
     eot_token: str = "<|eot|>"
     """Text of the end-of-turn token, added if the tokenizer lacks it, else it must be unused in pretraining."""
     precision: Literal["bf16", "fp32"] = "bf16"

@@ -1,41 +1,33 @@
-"""Training: exact batches, label positions only, one history row per step.
-
-``tune`` reads a base from disk and leaves checkpoints; ``tune_model`` does the same in memory, for sweeps over many
-small tunings. Both run the loop of ``train``.
-"""
+"""Tuning: ``tune`` reads a base from disk and leaves checkpoints; ``tune_model`` works in memory, for sweeps."""
 
 import copy
-import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 import torch
-import torch.nn.functional as F
-from peft import PeftModel
-from torch import nn
+from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lima_utils.errors import StudyError
+from lima_utils.files import ensure_directory
 from lima_utils.models import load_model
 from lima_utils.records import Dialogue, Message
-from lima_utils.tuning.attention import quick_attention
-from lima_utils.tuning.batches import MicroBatch, draw_batches, micro_batches
-from lima_utils.tuning.checkpoints import epoch_folder, write_checkpoint
-from lima_utils.tuning.dialogues import Encoded, encode_dialogues
-from lima_utils.tuning.dropout import residual_dropout
-from lima_utils.tuning.lora import add_lora, merge_lora
-from lima_utils.tuning.optimiser import RowMask, learning_rate, make_optimiser
+from lima_utils.tuning.checkpoints import epoch_folder, list_checkpoints, read_manifest, write_checkpoint
+from lima_utils.tuning.dialogues import encode_dialogues
+from lima_utils.tuning.loop import train
 from lima_utils.tuning.settings import BaseSettings, Recipe
+from lima_utils.tuning.state import StateFolder, fingerprint
 from lima_utils.tuning.tokens import TurnTokens, add_turn_tokens
 
 Dialogues = Sequence[Dialogue | Sequence[Message]]
 OnEpoch = Callable[[int, PreTrainedModel], None]
-"""Called after every epoch with its number, from 1, and the model as it is, in evaluation mode."""
+"""Called after every epoch with its number, from 1, and the plain model as it is, in evaluation mode."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +62,50 @@ def tune(
     seed: int,
     keep_epochs: Literal["all", "last"] = "all",
     on_epoch: OnEpoch | None = None,
+    save_every: int | None = None,
 ) -> Tuned:
-    """Tune a base on dialogues and write a checkpoint per epoch to ``out/epoch-NN`` (or of the last epoch alone)."""
+    """Tune a base on dialogues and write a checkpoint per epoch to ``out/epoch-NN`` (or of the last epoch alone).
+
+    A run that was killed goes on from its last state (saved after every epoch and, if given, every `save_every` steps
+    within one) and ends in the same bits; a finished run is returned as it is. A run with other settings, data or code
+    takes the place of the one that lies in `out`.
+    """
+    start = time.perf_counter()
     settings = base if isinstance(base, BaseSettings) else BaseSettings(model=str(base))
     model, tokenizer = load_model(settings.model, settings.revision, settings.dtype)
-    start = time.perf_counter()
-
-    def after_epoch(epoch: int, trained: PreTrainedModel, history: pl.DataFrame) -> None:
-        if keep_epochs == "all" or epoch == recipe.epochs:
-            facts = {"epoch": epoch, "seed": seed, "base": settings.model, "eot_token": recipe.eot_token}
-            facts |= {"recipe": recipe.model_dump(mode="json"), "examples": encoded.counts()}
-            write_checkpoint(out, epoch, trained, tokenizer, facts, history)
-        if on_epoch is not None:
-            on_epoch(epoch, trained)
-
-    with _seeded(seed, model.device, recipe.threads):
+    with _seeded(seed, model.device, recipe.threads), _failing_with_a_sentence(out):
         tokens = add_turn_tokens(model, tokenizer, recipe.eot_token, seed)
         encoded = encode_dialogues(tokenizer, dialogues, tokens.eot_id, recipe.max_tokens, recipe.loss_on)
-        _, history = train(model, encoded, recipe, seed, tokens, after_epoch)
-    return Tuned(epoch_folder(out, recipe.epochs), history, encoded.trimmed, time.perf_counter() - start)
+        print_ = fingerprint(settings, recipe, encoded, seed)
+        facts = {
+            "fingerprint": print_,
+            "seed": seed,
+            "base": settings.model,
+            "eot_token": recipe.eot_token,
+            "recipe": recipe.model_dump(mode="json"),
+            "examples": encoded.counts(),
+        }
+        final = epoch_folder(ensure_directory(out), recipe.epochs)
+        kept = {epoch: read_manifest(folder).get("fingerprint") for epoch, folder in list_checkpoints(out).items()}
+        stale = [epoch for epoch, its_print in kept.items() if its_print != print_]
+        if kept.get(recipe.epochs) == print_:
+            history = pl.read_parquet(final / "history.parquet")
+            return Tuned(final, history, encoded.trimmed, time.perf_counter() - start)
+
+        def after_epoch(epoch: int, trained: PreTrainedModel, history: pl.DataFrame) -> None:
+            if keep_epochs == "all" or epoch == recipe.epochs:
+                write_checkpoint(out, epoch, trained, tokenizer, {**facts, "epoch": epoch}, history)
+                while stale:
+                    if (other := stale.pop()) != epoch:
+                        shutil.rmtree(epoch_folder(out, other), ignore_errors=True)
+            if on_epoch is not None:
+                on_epoch(epoch, trained)
+
+        states = StateFolder(out, print_, save_every)
+        states.clear_leftovers()
+        _, history = train(model, encoded, recipe, seed, tokens, after_epoch, states)
+        states.finish()
+    return Tuned(final, history, encoded.trimmed, time.perf_counter() - start)
 
 
 def tune_model(
@@ -103,112 +120,11 @@ def tune_model(
     start = time.perf_counter()
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
     after_epoch = None if on_epoch is None else (lambda epoch, trained, _: on_epoch(epoch, trained))
-    with _seeded(seed, model.device, recipe.threads):
+    with _seeded(seed, model.device, recipe.threads), _failing_with_a_sentence(None):
         tokens = add_turn_tokens(model, tokenizer, recipe.eot_token, seed)
         encoded = encode_dialogues(tokenizer, dialogues, tokens.eot_id, recipe.max_tokens, recipe.loss_on)
         model, history = train(model, encoded, recipe, seed, tokens, after_epoch)
     return TunedModel(model, tokenizer, tokens, history, encoded.trimmed, time.perf_counter() - start)
-
-
-def train(
-    model: PreTrainedModel,
-    encoded: Encoded,
-    recipe: Recipe,
-    seed: int,
-    tokens: TurnTokens,
-    after_epoch: Callable[[int, PreTrainedModel, pl.DataFrame], None] | None,
-) -> tuple[PreTrainedModel, pl.DataFrame]:
-    """Run the recipe on `model` in place; return it in evaluation mode (adapters merged) and its history."""
-    trained: nn.Module = add_lora(model, recipe, tokens.new_ids) if recipe.method == "lora" else model
-    rows = RowMask(model, tokens.new_ids) if recipe.embedding == "new-tokens" and recipe.method == "full" else None
-    optimiser = make_optimiser(trained, recipe)
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    steps = recipe.epochs * math.ceil(len(encoded.examples) / recipe.batch)
-    history: list[dict[str, Any]] = []
-    with ExitStack() as stack:
-        stack.enter_context(residual_dropout(model, recipe.residual_dropout))
-        stack.enter_context(quick_attention(model))
-        head = stack.enter_context(label_positions_only(model))
-        if recipe.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
-        for epoch in range(1, recipe.epochs + 1):
-            trained.train()
-            for batch in draw_batches(len(encoded.examples), recipe.batch, seed, epoch):
-                chosen = [encoded.examples[index] for index in batch]
-                labels = sum(example.labels for example in chosen)
-                loss = torch.zeros((), device=model.device)
-                for micro in micro_batches(chosen, recipe.micro_tokens, tokens.pad_id):
-                    part = head.loss(trained, micro.to(model.device), recipe.precision) / labels
-                    part.backward()
-                    loss += part.detach()
-                if rows is not None:
-                    rows.apply()
-                norm = nn.utils.clip_grad_norm_(parameters, recipe.clip_norm or math.inf)
-                if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
-                    raise StudyError(
-                        f"step {len(history) + 1}: the loss is {loss.item()} and the gradient norm {norm.item()}; "
-                        "lower tuning.learning_rate, set tuning.clip_norm or use precision fp32. "
-                        "Checkpoints of earlier epochs are kept."
-                    )
-                rate = learning_rate(recipe, len(history), steps)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-                history.append(
-                    {
-                        "step": len(history) + 1,
-                        "epoch": epoch,
-                        "loss": loss.item(),
-                        "learning_rate": rate,
-                        "gradient_norm": norm.item(),
-                        "tokens": sum(len(example.inputs) for example in chosen),
-                        "labels": labels,
-                    }
-                )
-            trained.eval()
-            if after_epoch is not None:
-                whole = merge_lora(copy.deepcopy(trained)) if isinstance(trained, PeftModel) else model
-                after_epoch(epoch, whole, pl.DataFrame(history))
-    model = merge_lora(trained) if isinstance(trained, PeftModel) else model
-    return model.eval(), pl.DataFrame(history)
-
-
-class LabelHead:
-    """Computes the loss of a micro-batch with the output head applied to the positions that carry a label alone."""
-
-    positions: torch.Tensor | None = None
-
-    def gather(self, _: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
-        """Hand the head only the hidden states, [labels, width], whose prediction counts."""
-        if self.positions is None:
-            return None
-        return (args[0].flatten(0, 1).index_select(0, self.positions), *args[1:])
-
-    def loss(self, model: nn.Module, micro: MicroBatch, precision: Literal["bf16", "fp32"]) -> torch.Tensor:
-        """Return the summed cross-entropy (nats, float32) of the micro-batch."""
-        autocast = torch.autocast(micro.inputs.device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-        self.positions = micro.positions
-        try:
-            with autocast:
-                logits = model(input_ids=micro.inputs, use_cache=False).logits
-        finally:
-            self.positions = None
-        return F.cross_entropy(logits.float(), micro.targets, reduction="sum")
-
-
-@contextmanager
-def label_positions_only(model: PreTrainedModel) -> Iterator[LabelHead]:
-    """Within the block, losses computed by the LabelHead skip the output head at positions without a label."""
-    module = model.get_output_embeddings()
-    if module is None:
-        raise StudyError(f"{type(model).__name__}: this model has no output head, so it cannot be tuned on text.")
-    head = LabelHead()
-    handle = module.register_forward_pre_hook(head.gather)
-    try:
-        yield head
-    finally:
-        handle.remove()
 
 
 @contextmanager
@@ -224,3 +140,24 @@ def _seeded(seed: int, device: torch.device, threads: int | None) -> Iterator[No
         finally:
             torch.set_num_threads(before)
             torch.set_flush_denormal(False)
+
+
+@contextmanager
+def _failing_with_a_sentence(out: Path | None) -> Iterator[None]:
+    """Turn a full memory or disk into a sentence that says what to change."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+            raise
+        raise StudyError(
+            "tuning ran out of memory; lower tuning.micro_tokens, set tuning.gradient_checkpointing or use "
+            "tuning.method lora (`python -m lima_utils.tuning plan` says what fits). Earlier checkpoints are kept."
+        ) from error
+    except (OSError, SafetensorError) as error:
+        if out is None or not (isinstance(error, SafetensorError) or error.errno in (28, 122)):
+            raise
+        raise StudyError(
+            f"{out}: a checkpoint could not be written ({error}); free disk space there, then run the same command "
+            "again: it goes on from the last whole state."
+        ) from error

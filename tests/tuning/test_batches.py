@@ -10,7 +10,7 @@ from small_models import make_model
 from lima_utils.tuning import batches
 from lima_utils.tuning.batches import collate, cut_batch, draw_batches
 from lima_utils.tuning.dialogues import IGNORED, Example
-from lima_utils.tuning.training import label_positions_only
+from lima_utils.tuning.loss import label_positions_only
 
 
 def make_examples(count: int) -> list[Example]:

@@ -1,0 +1,106 @@
+"""The state of a run under way: enough to go on after a kill as if nothing had happened.
+
+A state folder ``out/state-000123/`` holds the trained weights, the optimiser's moments, the random generators and the
+history after that many steps, in safetensors and parquet. It appears in one step when it is whole, and the older one
+goes afterwards, so whatever moment a run dies at, one whole state is there. Data order needs no state: it follows from
+seed and epoch.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lima_utils.files import read_json, replacing, write_json
+from lima_utils.tuning.dialogues import Encoded
+from lima_utils.tuning.settings import BaseSettings, Recipe
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def fingerprint(base: BaseSettings, recipe: Recipe, encoded: Encoded, seed: int) -> str:
+    """Return what tells one run from another: base, recipe, seed, tokens and the source of tuning itself."""
+    digest = hashlib.sha256(json.dumps([base.model_dump(), recipe.model_dump(), seed], sort_keys=True).encode())
+    for path in sorted(Path(base.model).glob("*.safetensors")):
+        digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    for example in encoded.examples:
+        digest.update(example.inputs.numpy().tobytes() + example.targets.numpy().tobytes())
+    return digest.hexdigest()
+
+
+class StateFolder:
+    """Keeps the newest state of one run in its output folder."""
+
+    def __init__(self, out: Path, print_: str, every: int | None) -> None:
+        self.out, self.print, self.every = out, print_, every
+
+    def clear_leftovers(self) -> None:
+        """Remove what a killed run left half-written, and states of runs with other settings."""
+        for path in self.out.glob(".*.partial"):
+            shutil.rmtree(path, ignore_errors=True)
+        self._remove(path for path in self.out.glob("state-*") if self._step_of(path) is None)
+
+    def newest(self) -> Path | None:
+        """Return the newest whole state of this run."""
+        whole = [path for path in self.out.glob("state-*") if self._step_of(path) is not None]
+        return max(whole, default=None)
+
+    def save(self, trained: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
+        """Write the state after ``len(history)`` steps; older states go once it is whole."""
+        tensors = {"rng.cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        for name, parameter in _trained(trained):
+            tensors[f"parameter.{name}"] = parameter.detach()
+            for moment in MOMENTS:
+                tensors[f"{moment}.{name}"] = optimiser.state[parameter][moment]
+        target = self.out / f"state-{len(history):06d}"
+        with replacing(target) as aside:
+            aside.mkdir()
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, aside / "state.safetensors")
+            pl.DataFrame(history).write_parquet(aside / "history.parquet")
+            write_json(aside / "manifest.json", {"fingerprint": self.print, "step": len(history)})
+        self._remove(path for path in self.out.glob("state-*") if path != target)
+
+    def load(self, trained: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
+        """Put the newest state into model, optimiser and generators; return its history, empty if there is none."""
+        folder = self.newest()
+        if folder is None:
+            return []
+        tensors = load_file(folder / "state.safetensors")
+        with torch.no_grad():
+            for name, parameter in _trained(trained):
+                parameter.copy_(tensors[f"parameter.{name}"])
+                state = {moment: tensors[f"{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
+                optimiser.state[parameter] = state
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        return pl.read_parquet(folder / "history.parquet").to_dicts()
+
+    def finish(self) -> None:
+        """Remove the state: the run is done and its checkpoints hold all that matters."""
+        self._remove(self.out.glob("state-*"))
+
+    def _step_of(self, folder: Path) -> int | None:
+        path = folder / "manifest.json"
+        manifest = read_json(path, "tuning") if path.exists() else {}
+        return int(manifest["step"]) if manifest.get("fingerprint") == self.print else None
+
+    @staticmethod
+    def _remove(folders: Iterable[Path]) -> None:
+        for folder in list(folders):
+            shutil.rmtree(folder)
+
+
+def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
