@@ -25,7 +25,8 @@ def run_graph(profile: str, root: Path, cores: int | None = None) -> None:
             *("--rerun-triggers", "mtime", "input"),
             # A killed run leaves both behind; our own lock ends with its process.
             *("--rerun-incomplete", "--nolock"),
-            *("--quiet", "all"),
+            # A failed step must not take down the others: those under way may have hours behind them.
+            *("--keep-going", "--quiet", "all"),
         ]
         finished = subprocess.run(command, cwd=root, check=False)
     if finished.returncode:
