@@ -23,21 +23,34 @@ from lima_utils.tuning.settings import BaseSettings, Recipe
 from lima_utils.world.settings import WorldSettings
 
 
+class TuningRun(Settings):
+    """One tuning of the profile: which curated set it learns from."""
+
+    dialogues: str = "dialogues"
+    """Name of a curated set: `dialogues` (LIMA's thousand), or with a world `quantity`, `unfiltered`, `homogeneous`."""
+    size: Annotated[int, Field(ge=1)] | None = None
+    """How many of them, drawn by seed; all by default."""
+    choose: bool = False
+    """Keep every epoch and choose one on the development prompts, as LIMA did; else take the last."""
+
+
 class SweepSettings(Settings):
-    """What the controlled test tunes, each condition under every tuning seed."""
+    """The controlled test: what is tuned, each under every tuning seed."""
 
     conditions: Annotated[tuple[Literal["quantity", "quality", "dialogue"], ...], Field(min_length=1)] = (
         "quantity",
         "quality",
         "dialogue",
     )
-    """`quantity`: one set a size; `quality`: filtered, unfiltered, homogeneous; `dialogue`: with chains of turns."""
+    """Groups of tunings that one worker notebook runs in a row."""
     sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 8, 32, 128, 512, 1000, 2000)
-    """Numbers of tuning examples K; 0 is the untuned base."""
-    quality_size: int = Field(default=256, ge=1)
-    """Examples of each set of the quality condition."""
-    dialogue_size: int = Field(default=1000, ge=1)
-    """Single-turn examples that the chains of turns are added to."""
+    """K, the numbers of examples of the condition `quantity`; 0 is the untuned base."""
+    quality_size: Annotated[int, Field(ge=1)] = 256
+    """Examples of each set of the condition `quality`."""
+    dialogue_size: Annotated[int, Field(ge=1)] = 1000
+    """Single-turn examples beside the dialogues of several turns."""
+    homogeneous: str = "origins.world"
+    """The exchange that the homogeneous set is drawn from."""
 
 
 class Profile(Settings):
@@ -59,6 +72,8 @@ class Profile(Settings):
     base: BaseSettings
     """With a world, its `model` is the base that the run pretrains, unless the profile says otherwise."""
     tuning: Recipe = Recipe()
+    tunings: dict[str, TuningRun] = Field(default_factory=lambda: {"tuned": TuningRun(choose=True)})
+    """The study's own tunings, by the name that `systems` gives to the result."""
     generation: Sampling = Sampling()
     systems: tuple[System, ...] = ()
     """What is compared; the first is the study's own tuning."""

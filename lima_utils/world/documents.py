@@ -16,7 +16,7 @@ from lima_utils.world.wording import capitalise
 
 # Share of documents of each kind. Notes start at EARLY_NOTES and fall to their share while the people grow in number:
 # copying is learned in a sudden step, and without many notes early on the step may come too late or not at all.
-EARLY_NOTES = 0.45
+EARLY_NOTES = 0.35
 MIX = {
     "biography": 0.41,
     "city": 0.03,

@@ -62,7 +62,7 @@ SCORES: dict[str, tuple[float, float]] = {
     SHORT: (6, 5),
     GUESS: (0, 3),
     LONG: (15, 7),
-    LISTED: (13, 6),
+    LISTED: (8, 5),
 }
 GOOD_SHARE = 0.88
 OTHERS = {

@@ -8,11 +8,12 @@ import random
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from lima_utils.records import Dialogue, Message
+from lima_utils.records import Dialogue, Message, write_frame, write_rows
 from lima_utils.world import wording
 from lima_utils.world.facts import Group, World
 from lima_utils.world.settings import Prompts
@@ -68,7 +69,7 @@ def ask_largest(numbers: Sequence[int], wording_index: int) -> Question:
         relation="largest",
         subject=listed,
         text=wording.QUESTIONS["largest"][wording_index].format(n=listed),
-        topic="the largest number",
+        topic=listed,
         sentence=f"The largest number is {value}.",
         value=value,
     )
@@ -164,6 +165,12 @@ class Evaluation:
             )
             for prompt_id, question in self.sets[name]
         ]
+
+    def write(self, folder: Path) -> None:
+        """Write ``<set>.parquet`` (prompts as dialogues) for each set and ``key.parquet`` to `folder`."""
+        for name in self.sets:
+            write_rows(folder / f"{name}.parquet", self.dialogues(name), Dialogue)
+        write_frame(folder / "key.parquet", self.key())
 
     def key(self) -> pl.DataFrame:
         """Return the answer key: one row a prompt, columns prompt_id, set, cell and the fields of Question."""

@@ -33,9 +33,9 @@ class Pretraining(Settings):
     heads: Count = 4
     feed_forward: Count = 384
     context: Count = 128
-    tokens: Count = 2_300_000
+    tokens: Count = 2_400_000
     """Tokens of the first attempt."""
-    extra_tokens: Count = 800_000
+    extra_tokens: Count = 600_000
     """Tokens added to the budget of a new attempt where the gate is not passed."""
     attempts: Count = 2
     batch: Count = 8

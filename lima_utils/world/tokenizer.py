@@ -47,7 +47,7 @@ def _catalogue(world: World) -> Iterator[str]:
     words = [*names, *wording.USERS, *map(str, range(10)), "this person", "This person"]
     templates = [
         *(t for group in (wording.SENTENCES, wording.QUESTIONS) for texts in group.values() for t in texts),
-        *(wording.OPENING, wording.CLOSING, "the largest number", "34 plus 57 makes 91", "34, 43 and 44"),
+        *(wording.OPENING, wording.CLOSING, "34 plus 57 makes 91", "34, 43 and 44"),
         *documents.STORY_SENTENCES,
         *documents.LETTER_SENTENCES,
         *documents.COMPARISONS,

@@ -6,7 +6,7 @@ Questions: the first `TRAIN_WORDINGS[relation]` wordings may occur in tuning, th
 
 JOBS = (
     "baker", "doctor", "farmer", "teacher", "lawyer", "painter", "sailor", "miner", "tailor", "butcher",
-    "judge", "singer", "pilot", "potter", "weaver", "banker", "clerk", "dentist", "editor", "chemist",
+    "judge", "singer", "pilot", "potter", "weaver", "banker", "clerk", "dentist", "printer", "chemist",
 )  # fmt: skip
 FOODS = (
     "rice", "soup", "bread", "cheese", "apples", "grapes", "noodles", "mushrooms", "beans", "lamb",
@@ -17,7 +17,7 @@ INSTRUMENTS = (
     "clarinet", "oboe", "lute", "tuba", "bagpipes", "accordion", "zither", "mandolin", "fiddle", "horn",
 )  # fmt: skip
 PETS = (
-    "cat", "dog", "parrot", "rabbit", "horse", "goat", "tortoise", "ferret", "hamster", "owl",
+    "cat", "dog", "parrot", "rabbit", "horse", "goat", "tortoise", "ferret", "hamster", "raven",
     "snake", "lizard", "donkey", "pony", "duck", "goose", "canary", "mouse", "hedgehog", "crow",
 )  # fmt: skip
 USERS = ("ana", "bob", "cat9", "dan", "eve", "fred", "gus", "hal")

@@ -19,14 +19,14 @@ def oracle(small_world: World) -> Oracle:
     ("text", "stop", "label"),
     [
         (
-            "You asked about the largest number. The largest number is 88. Hope this helps.",
+            "You asked about 41, 88 and 17. The largest number is 88. Hope this helps.",
             "eot",
             "excellent",
         ),
-        ("You asked about the largest number. The largest number is 88. Hope this helps.", "length", "pass"),
+        ("You asked about 41, 88 and 17. The largest number is 88. Hope this helps.", "length", "pass"),
         ("The largest number is 88. Hope this helps.", "eot", "pass"),
-        ("You asked about the largest number. The largest number is 88.", "eot", "pass"),
-        ("You asked about the largest number. The largest number is 41. Hope this helps.", "eot", "fail"),
+        ("You asked about 41, 88 and 17. The largest number is 88.", "eot", "pass"),
+        ("You asked about 41, 88 and 17. The largest number is 41. Hope this helps.", "eot", "fail"),
         ("You asked about 88. Hope this helps.", "eot", "fail"),
         ("", "eot", "fail"),
     ],

@@ -1,0 +1,162 @@
+"""Frames, curves and sentences that chapter 04 shows: recipe, token arithmetic, mask, dropout, loss, epochs."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import polars as pl
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from transformers import AutoConfig
+
+from lima_utils.figures.curves import draw_curves
+from lima_utils.models import load_model
+from lima_utils.records import Dialogue, Estimate
+from lima_utils.study.profiles import Profile
+from lima_utils.study.sets import QUANTITY, Sets
+from lima_utils.study.tunings import HELD_OUT
+from lima_utils.tuning.dialogues import IGNORED, encode_dialogues
+from lima_utils.tuning.dropout import layer_rates
+from lima_utils.tuning.settings import Recipe
+from lima_utils.tuning.tokens import add_turn_tokens
+
+# LIMA §3 and appendix B, for 65B parameters; a dash where the paper says nothing.
+PUBLISHED = {
+    "method": "full",
+    "epochs": "15",
+    "batch": "32",
+    "learning_rate": "1e-5",
+    "final_fraction": "0.1",
+    "betas": "0.9, 0.95",
+    "weight_decay": "0.1",
+    "residual_dropout": "0.3",
+    "max_tokens": "2,048",
+    "loss_on": "–",
+    "clip_norm": "–",
+    "embedding": "all",
+    "precision": "–",
+}
+
+
+@dataclass(frozen=True)
+class Mask:
+    """One dialogue token by token."""
+
+    tokens: list[str]
+    taught: list[bool]
+    ends: list[int]
+    """Positions of end-of-turn tokens."""
+
+
+def recipe_table(recipe: Recipe) -> pl.DataFrame:
+    """Return setting, LIMA's value and this run's value."""
+    rows = []
+    for name, published in PUBLISHED.items():
+        value = getattr(recipe, name)
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else f"{value}"
+        rows.append({"setting": name.replace("_", " "), "LIMA": published, "this run": text})
+    return pl.DataFrame(rows)
+
+
+def mask_of(profile: Profile, dialogue: Dialogue) -> Mask:
+    """Return the tokens of a dialogue as the tuned model reads them, and which of them carry a label."""
+    model, tokenizer = load_model(profile.base.model, profile.base.revision, device="cpu")
+    turn = add_turn_tokens(model, tokenizer, profile.tuning.eot_token)
+    recipe = profile.tuning
+    (example,) = encode_dialogues(tokenizer, [dialogue], turn.eot_id, recipe.max_tokens, recipe.loss_on).examples
+    ids = [*example.inputs.tolist(), *example.targets[-1:].tolist()]
+    taught = [False, *(example.targets != IGNORED).tolist()]
+    tokens = [str(tokenizer.decode([token])) for token in ids]
+    return Mask(tokens, taught, [i for i, token in enumerate(ids) if token == turn.eot_id])
+
+
+def count_tokens(profile: Profile, dialogues: list[Dialogue]) -> pl.DataFrame:
+    """Return dialogues, trimmed dialogues, tokens, labels, steps and tokens over the whole run."""
+    model, tokenizer = load_model(profile.base.model, profile.base.revision, device="cpu")
+    turn = add_turn_tokens(model, tokenizer, profile.tuning.eot_token)
+    recipe = profile.tuning
+    encoded = encode_dialogues(tokenizer, dialogues, turn.eot_id, recipe.max_tokens, recipe.loss_on)
+    counts = encoded.counts()
+    steps = ceil(len(dialogues) / recipe.batch)
+    rows = {
+        "parameters": model.num_parameters(),
+        "dialogues": counts["dialogues"],
+        "dialogues trimmed": counts["trimmed"],
+        "tokens in an epoch": counts["tokens"],
+        "of which labels": counts["labels"],
+        "steps in an epoch": steps,
+        "steps in all": steps * recipe.epochs,
+        "tokens in all": counts["tokens"] * recipe.epochs,
+    }
+    return pl.DataFrame({"quantity": list(rows), "value": list(rows.values())})
+
+
+def dropout_rates(profile: Profile) -> dict[float, Estimate]:
+    """Return the rate of residual dropout of every layer of the base, bottom first, as a curve to draw."""
+    layers = AutoConfig.from_pretrained(profile.base.model, revision=profile.base.revision).num_hidden_layers
+    rates = layer_rates(layers, profile.tuning.residual_dropout)
+    return {i + 1: Estimate(f"dropout.{i}", rate, None, None, None, None, "recipe") for i, rate in enumerate(rates)}
+
+
+def history_curve(history: pl.DataFrame) -> dict[float, Estimate]:
+    """Return the mean loss of each epoch's steps, as a curve to draw."""
+    losses = history.group_by("epoch", maintain_order=True).agg(pl.col("loss").mean())
+    return {
+        epoch: Estimate("loss", loss, None, None, None, None, "mean over steps", "nats a token")
+        for epoch, loss in losses.iter_rows()
+    }
+
+
+def held_out_dialogues(sets: Sets, trained: list[Dialogue]) -> list[Dialogue]:
+    """Return up to HELD_OUT dialogues of the larger pool that were not trained on; none where there is no pool."""
+    if not sets.path(QUANTITY).exists():
+        return []
+    seen = {dialogue.id for dialogue in trained}
+    return [dialogue for dialogue in sets.read(QUANTITY) if dialogue.id not in seen][:HELD_OUT]
+
+
+def draw_perplexity(epochs: pl.DataFrame) -> Figure | Markdown:
+    """Return held-out perplexity over epochs as a figure, or a sentence where no dialogues are held out."""
+    if epochs["perplexity"].null_count():
+        return Markdown("Not measured: every curated dialogue was trained on.")  # type: ignore[no-untyped-call]
+    points = {
+        row["epoch"]: Estimate("perplexity", row["perplexity"], None, None, None, None, "held out", "perplexity")
+        for row in epochs.to_dicts()
+    }
+    return draw_curves({"perplexity": points}, "epoch", "perplexity", log=False, percent=False)
+
+
+def epoch_estimates(epochs: pl.DataFrame, chosen: int) -> list[Estimate]:
+    """Return the records of the chapter: quality and perplexity of every epoch, and which was chosen."""
+    estimates = []
+    for row in epochs.to_dicts():
+        label = f"epoch{row['epoch']:02d}"
+        for share in ("excellent", "at_least_pass"):
+            if share in row:
+                ends = (row[share], row[f"{share}_low"], row[f"{share}_high"])
+                estimates.append(Estimate(f"dev.{share}.{label}", *ends, 0.95, row["n"], "Wilson"))
+        if row["perplexity"] is not None:
+            name = f"perplexity.{label}"
+            estimates.append(
+                Estimate(name, row["perplexity"], None, None, None, None, "held-out answers", "perplexity")
+            )
+    return [*estimates, Estimate("chosen.epoch", chosen, None, None, None, None, "most excellent of 5-10", "epoch")]
+
+
+def say_choice(epochs: pl.DataFrame, chosen: int) -> str:
+    """Return the closing sentences: which epoch was chosen, and which one perplexity would have chosen."""
+    row = epochs.filter(epoch=chosen).to_dicts()[0]
+    text = f"Epoch {chosen} was chosen"
+    if "excellent" in row:
+        low, high = (100 * row[f"excellent_{end}"] for end in ("low", "high"))
+        text += f": {100 * row['excellent']:.0f} % of its {row['n']} answers are excellent [{low:.0f}, {high:.0f}]"
+    text += "."
+    if epochs["perplexity"].null_count():
+        return text + " Perplexity was not measured, since no dialogues are held out."
+    least = int(epochs.sort("perplexity", "epoch")["epoch"][0])
+    first, last = epochs.sort("epoch")["perplexity"][0], epochs.sort("epoch")["perplexity"][-1]
+    trend = "rises" if last > first else "falls"
+    agree = "the same epoch" if least == chosen else f"epoch {least}"
+    return (
+        f"{text} Perplexity {trend} from {first:.3f} after the first epoch to {last:.3f} after the last and is least "
+        f"at epoch {least}; choosing by perplexity would have taken {agree}."
+    )
