@@ -19,6 +19,15 @@ EXCERPT = 200
 SOURCE = "stackexchange"
 
 
+@dataclass(frozen=True)
+class Curated:
+    """What a source gives: dialogues (columns of `records.Dialogue`), rejects with reasons, funnel."""
+
+    dialogues: pl.DataFrame
+    rejects: pl.DataFrame
+    funnel: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One question (or row) that became no dialogue, and why."""

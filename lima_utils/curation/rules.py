@@ -7,7 +7,7 @@ answers" and "self-contained in the title", and are the one place to change it.
 import re
 
 # Code and mathematics are no prose: an `I` in them is a variable.
-_NOT_PROSE = re.compile(
+NOT_PROSE = re.compile(
     r"(`{3,})[^\n]*\n.*?\n\s*\1|``.+?``|`[^`\n]*`"
     r"|\$\$.+?\$\$|\$[^$\n]{1,400}\$|\\begin\{(\w+\*?)\}.*?\\end\{\2\}",
     re.DOTALL,
@@ -69,7 +69,7 @@ TITLE_WORDS = 3
 
 def prose(text: str) -> str:
     """Return cleaned text without its code and mathematics."""
-    return _NOT_PROSE.sub(" ", text) if "`" in text or "$" in text or "\\begin" in text else text
+    return NOT_PROSE.sub(" ", text) if "`" in text or "$" in text or "\\begin" in text else text
 
 
 def check_title(title: str) -> str | None:

@@ -50,6 +50,19 @@ class StackExchangeSettings(Settings):
         return self
 
 
+class CommentSettings(Settings):
+    """How the comments under an answer become a dialogue of several turns."""
+
+    n: int = Field(default=20, ge=0)
+    """Dialogues to choose (LIMA §2.2: 20)."""
+    answers: StackExchangeSettings = StackExchangeSettings(min_score=3, answer_chars=(200, 4096))
+    """Rules for the opening question and answer: looser than LIMA's for single turns, as only 20 are wanted."""
+    reply_chars: int = Field(default=60, ge=1)
+    """Fewest characters of a reply in the comments."""
+    longest: int = Field(default=4, ge=1)
+    """Most exchanges to take from one chain."""
+
+
 class CurationSettings(Settings):
     """All of curation: the dumps to read and the settings of each source."""
 
@@ -57,3 +70,7 @@ class CurationSettings(Settings):
     """Folders of Stack Exchange dumps, one exchange each."""
     stackexchange: StackExchangeSettings = StackExchangeSettings()
     """How Stack Exchange dumps become dialogues."""
+    comments: CommentSettings = CommentSettings()
+    """How comment chains of the same dumps become dialogues of several turns."""
+    messages: tuple[Path, ...] = ()
+    """JSON lines files of dialogues of one's own, in the `messages` form."""

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from lima_utils.curation.dialogues import list_rules, make_dialogue, notice, random_key
 from lima_utils.curation.exchanges import Exchange, find_exchanges, names, read_groups
-from lima_utils.curation.funnel import EXCERPT, SOURCE, Funnel, Reject, add_up, dialogue_id, to_rejects
+from lima_utils.curation.funnel import EXCERPT, SOURCE, Curated, Funnel, Reject, add_up, dialogue_id, to_rejects
 from lima_utils.curation.pairs import pair_posts, read_pairs
 from lima_utils.curation.posts import Index, damage, index_posts
 from lima_utils.curation.sampling import draw_counts
@@ -28,21 +27,13 @@ from lima_utils.records import Dialogue, to_frame, write_frame
 JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id")
 
 
-@dataclass(frozen=True)
-class Curated:
-    """What a source gives: dialogues (columns of `records.Dialogue`), rejects with reasons, funnel."""
-
-    dialogues: pl.DataFrame
-    rejects: pl.DataFrame
-    funnel: dict[str, Any]
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A dialogue that passed every rule, and its place in its exchange's order."""
 
     dialogue: Dialogue
     rank: tuple[int, int]
+    title: str
 
 
 def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSettings, seed: int) -> Curated:
@@ -107,7 +98,7 @@ def _examine(
             rejects.append(made)
             continue
         first = -(pair.question.score or 0) if settings.filtered else random_key(exchange.name, pair.id, seed)
-        candidates.append(Candidate(made, (first, pair.id)))
+        candidates.append(Candidate(made, (first, pair.id), pair.question.title))
     reasons = Counter(reject.reason for reject in rejects)
     left = len(pairs)
     for rule in ("damaged_text", *list_rules(settings)):
@@ -117,13 +108,13 @@ def _examine(
 
 
 def _drop_copies(passed: dict[str, list[Candidate]], funnels: dict[str, Funnel]) -> list[Reject]:
-    """Keep one of equal answers (cross-posts, migrated posts): the highest-scoring, then by name."""
-    best: dict[str, tuple[int, str, tuple[int, int]]] = {}
+    """Keep one of equal titles with equal answers (migrated and cross-posted): the highest-scoring, then by name."""
+    best: dict[tuple[str, str], tuple[int, str, tuple[int, int]]] = {}
     for name, candidates in passed.items():
         for candidate in candidates:
             claim = (-(candidate.dialogue.score or 0), name, candidate.rank)
-            answer = candidate.dialogue.messages[-1]["content"]
-            best[answer] = min(best.get(answer, claim), claim)
+            text = (candidate.title, candidate.dialogue.messages[-1]["content"])
+            best[text] = min(best.get(text, claim), claim)
     chosen = {(name, rank) for _, name, rank in best.values()}
     rejects = []
     for name, candidates in passed.items():

@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from lima_utils.curation.comments import curate_comments
+from lima_utils.curation.funnel import Curated
 from lima_utils.curation.messages import read_messages
 from lima_utils.curation.settings import StackExchangeSettings
-from lima_utils.curation.stackexchange import Curated, curate_stackexchange, write_curated
+from lima_utils.curation.stackexchange import curate_stackexchange, write_curated
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, read_frame, to_frame, write_frame
 from lima_utils.study.order import maker_of

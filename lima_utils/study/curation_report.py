@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
+from lima_utils.curation.funnel import Curated
 from lima_utils.curation.sampling import draw_counts
 from lima_utils.curation.settings import StackExchangeSettings
-from lima_utils.curation.stackexchange import Curated
 from lima_utils.records import Estimate, Message
 from lima_utils.statistics.shares import wilson
 from lima_utils.study.profiles import Profile
