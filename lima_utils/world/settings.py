@@ -73,7 +73,8 @@ class Prompts(Settings):
     test_sum: Count = 45
     dev: Count = 50
     probe_known: Count = 150
-    probe_unknown: Count = 150
+    probe_unknown: Count = 400
+    """So many that an interval around chance is narrow enough to tell chance from a few points above it."""
     probe_two_hop: Count = 100
     probe_largest: Count = 100
     probe_sum: Count = 100
