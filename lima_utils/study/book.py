@@ -79,7 +79,8 @@ def _contents(chapters: list[Chapter], profile: Profile) -> dict[str, Any]:
 def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
     """Return the chapter as the book shows it: its words as they are now, its outputs as the run left them.
 
-    So a mended sentence or caption needs no new run. The parameters are shown as they were in the run.
+    So a mended sentence or caption needs no new run. The parameters are shown as they were in the run; warnings stay
+    in the executed notebook.
     """
     executed_path = root / Step(chapter).executed(Paths(profile.name))
     if not executed_path.is_file():
@@ -91,10 +92,14 @@ def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
     code = [cell for cell in source.cells if cell.cell_type == "code"]
     if [split_options(cell.source)[1] for cell in run] != [split_options(cell.source)[1] for cell in code]:
         raise StudyError(f"{executed_path} is older than {chapter.notebook}: run `make book` again.")
+    noise = 0
     for cell, done in zip(code, run, strict=True):
-        cell.outputs = done.outputs
+        cell.outputs = [output for output in done.outputs if output.get("name") != "stderr"]
+        noise += len(done.outputs) - len(cell.outputs)
         if injected and has_tag(cell, PARAMETERS):
             cell.source = injected[0].source
+    if noise:
+        print(f"{chapter.stem}: warnings of {noise} outputs are left out of the book; they are in {executed_path}.")
     source.cells.append(new_markdown_cell(_colophon(read_record(executed_path)), id="colophon"))  # type: ignore[no-untyped-call]
     return source
 

@@ -87,7 +87,7 @@ def read_record(executed: Path) -> dict[str, Any]:
 
 def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
     try:
-        with _dying_with_scheduler(), _sockets() as options, warnings.catch_warnings():
+        with _dying_with_scheduler(), _kernel_options() as options, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notices about formats and transports, nothing of the notebook's own
             papermill.execute_notebook(
                 notebook.resolve(),
@@ -110,24 +110,26 @@ def _run(notebook: Path, running: Path, parameters: Mapping[str, Any], cwd: Path
 
 
 @contextmanager
-def _sockets() -> Iterator[dict[str, Any]]:
-    """Yield options that let the kernel speak through files of a folder of its own.
+def _kernel_options() -> Iterator[dict[str, Any]]:
+    """Yield options of the kernel: it speaks through files of a folder of its own and shows no progress bars.
 
     The default, TCP ports chosen before they are bound, fails now and then where several kernels start at once.
     """
-    before = os.environ.get("JUPYTER_RUNTIME_DIR")
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        environment = {
+            "JUPYTER_RUNTIME_DIR": folder,
+            "TQDM_DISABLE": "1",
+            "PYTHONWARNINGS": "ignore:IProgress not found",
+            **{name: value for name, value in os.environ.items() if name != "JUPYTER_RUNTIME_DIR"},
+        }
+        before = dict(os.environ)
+        os.environ.update(environment)
         try:
-            yield {
-                "extra_arguments": ["--log-level=CRITICAL"],
-                "config": Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"}),
-            }
+            channel = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
+            yield {"config": channel, "extra_arguments": ["--log-level=CRITICAL"]}
         finally:
-            if before is None:
-                del os.environ["JUPYTER_RUNTIME_DIR"]
-            else:
-                os.environ["JUPYTER_RUNTIME_DIR"] = before
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextmanager

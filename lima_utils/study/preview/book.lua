@@ -150,6 +150,21 @@ local function number_all(blocks, appendix)
   })
 end
 
+-- Short cells, numbers with their intervals above all, stay on one line.
+local SHORT = 22
+local function bind_cell(cell)
+  if #pandoc.utils.stringify(cell.contents) > SHORT then return nil end
+  local glue = function() return pandoc.Str("\u{a0}") end
+  cell.contents = cell.contents:walk({ Space = glue, SoftBreak = glue })
+  return cell
+end
+
+local function bind(tab)
+  local function rows(list) for _, row in ipairs(list) do for i, cell in ipairs(row.cells) do row.cells[i] = bind_cell(cell) or cell end end end
+  for _, body in ipairs(tab.bodies) do rows(body.body) end
+  return tab
+end
+
 -- Second walk: references, links between chapters, floats, callouts.
 local function refer(cite)
   local kinds = 0
@@ -224,7 +239,7 @@ function Pandoc(doc)
     end
     blocks:insert(pandoc.Div(numbered, pandoc.Attr("", { "chapter" })))
   end
-  blocks = blocks:walk({ Cite = refer, Link = link })
+  blocks = blocks:walk({ Cite = refer, Link = link, Table = bind })
   blocks = blocks:walk({
     Div = finish_div,
     Figure = function(figure)
