@@ -87,8 +87,6 @@ def _check(question: Post, answer: Post, settings: StackExchangeSettings) -> tup
         return "lives_elsewhere", ""
     if settings.self_contained and (reason := check_title(question.title)):
         return reason, ""
-    if len(answer.body) < settings.answer_chars[0]:  # cleaning only shortens: no need to parse
-        return "too_short", answer.body
     text = clean(answer.body)
     reason = check_length(text, settings.answer_chars)
     if reason is None and settings.first_person:

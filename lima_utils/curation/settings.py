@@ -63,6 +63,15 @@ class CommentSettings(Settings):
     """Most exchanges to take from one chain."""
 
 
+class AblationSettings(Settings):
+    """The sets of the paper's ablations of quality, diversity and quantity (LIMA §5)."""
+
+    n: int = Field(default=2000, ge=1)
+    """Dialogues of the filtered, the unfiltered and the wikiHow set."""
+    quantities: tuple[int, ...] = (2000, 4000, 8000, 16000, 32000)
+    """Sizes of the filtered sets of the ablation of quantity."""
+
+
 class CurationSettings(Settings):
     """All of curation: the dumps to read and the settings of each source."""
 

@@ -1,0 +1,99 @@
+"""The sets of LIMA's ablations (§5), from the same dumps as the main set.
+
+Run: ``python -m lima_utils.curation ablations EXCHANGE_DIR… --out DIR [--wikihow dialogues.parquet]``
+
+Quality compares filtered with unfiltered Stack Exchange, diversity filtered Stack Exchange with wikiHow, 2,000
+dialogues each; quantity takes filtered Stack Exchange at 2,000 to 32,000. Every size is a prefix of one draw, so
+that a larger set holds the smaller ones. A set that the dumps cannot fill holds all there is, and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lima_utils.curation.funnel import Curated
+from lima_utils.curation.sampling import draw_counts
+from lima_utils.curation.settings import AblationSettings, StackExchangeSettings
+from lima_utils.curation.stackexchange import curate_stackexchange
+from lima_utils.files import ensure_directory, write_json
+from lima_utils.records import write_frame
+
+
+@dataclass(frozen=True)
+class AblationSet:
+    """One condition: its dialogues, and how many the paper has."""
+
+    dialogues: pl.DataFrame
+    wanted: int
+
+    @property
+    def missing(self) -> int:
+        """How many dialogues the sources fall short by."""
+        return self.wanted - len(self.dialogues)
+
+
+def build_ablations(
+    paths: Sequence[Path],
+    rules: StackExchangeSettings,
+    settings: AblationSettings,
+    seed: int,
+    wikihow: pl.DataFrame | None = None,
+) -> dict[str, AblationSet]:
+    """Return the sets ``filtered``, ``unfiltered``, ``wikihow`` (where given) and ``quantity-N`` by name.
+
+    `wikihow` are curated wikiHow dialogues, the first of which are taken. StudyError as `curate_stackexchange`.
+    """
+    everything = {"n_stem": None, "n_other": None}
+    filtered = curate_stackexchange(paths, rules.model_copy(update={**everything, "filtered": True}), seed)
+    unfiltered = curate_stackexchange(paths, rules.model_copy(update={**everything, "filtered": False}), seed)
+    sets = {
+        "filtered": AblationSet(draw_dialogues(filtered, rules.tau, settings.n, seed), settings.n),
+        "unfiltered": AblationSet(draw_dialogues(unfiltered, rules.tau, settings.n, seed), settings.n),
+    }
+    if wikihow is not None:
+        sets["wikihow"] = AblationSet(wikihow.head(settings.n), settings.n)
+    for size in settings.quantities:
+        sets[f"quantity-{size}"] = AblationSet(draw_dialogues(filtered, rules.tau, size, seed), size)
+    return sets
+
+
+def draw_dialogues(curated: Curated, tau: float, total: int, seed: int) -> pl.DataFrame:
+    """Return `total` dialogues, half of them STEM, drawn as for the main set; fewer where there are fewer.
+
+    A group that cannot give its half leaves the rest to the other.
+    """
+    available = dict(curated.dialogues.group_by("exchange").len().iter_rows())
+    groups: dict[str, list[str]] = {"stem": [], "other": []}
+    for name, counted in curated.funnel["exchanges"].items():
+        groups[counted["group"]].append(name)
+    there = {group: sum(available.get(name, 0) for name in members) for group, members in groups.items()}
+    stem = min(there["stem"], max(total // 2, total - there["other"]))
+    counts: dict[str, int] = {}
+    for group, wanted in (("stem", stem), ("other", min(there["other"], total - stem))):
+        sizes = {name: _questions(curated.funnel["exchanges"][name]) for name in groups[group]}
+        counts |= draw_counts(sizes, available, tau, wanted, seed)
+    quota = pl.DataFrame(
+        {"exchange": list(counts), "quota": list(counts.values())}, schema_overrides={"quota": pl.Int64}
+    )
+    ranked = curated.dialogues.with_columns(rank=pl.int_range(pl.len()).over("exchange"))
+    drawn = ranked.join(quota, on="exchange", how="left", maintain_order="left").filter(
+        pl.col("rank") < pl.col("quota")
+    )
+    return drawn.select(curated.dialogues.columns)
+
+
+def write_ablations(sets: dict[str, AblationSet], out: Path) -> None:
+    """Write one parquet file a set and ``ablations.json``, which says what each holds and what is missing."""
+    ensure_directory(out)
+    told: dict[str, dict[str, Any]] = {}
+    for name, one in sets.items():
+        write_frame(out / f"{name}.parquet", one.dialogues)
+        told[name] = {"wanted": one.wanted, "dialogues": len(one.dialogues), "missing": one.missing}
+    write_json(out / "ablations.json", told)
+
+
+def _questions(counted: dict[str, Any]) -> int:
+    return next(int(step["entered"]) for step in counted["steps"] if step["rule"] == "no_answer")
