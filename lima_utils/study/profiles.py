@@ -30,6 +30,8 @@ class TuningRun(Settings):
     """Name of a curated set: `dialogues` (LIMA's thousand), or with a world `quantity`, `unfiltered`, `homogeneous`."""
     size: Annotated[int, Field(ge=1)] | None = None
     """How many of them, drawn by seed; all by default."""
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    """Epochs of this run; the recipe's by default."""
     choose: bool = False
     """Keep every epoch and choose one on the development prompts, as LIMA did; else take the last."""
 

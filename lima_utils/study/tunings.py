@@ -20,6 +20,7 @@ from lima_utils.study.profiles import Profile, TuningRun
 from lima_utils.study.sets import Sets, draw_subset
 from lima_utils.tuning.checkpoints import epoch_folder, list_checkpoints, read_manifest
 from lima_utils.tuning.perplexity import measure_perplexity
+from lima_utils.tuning.settings import Recipe
 from lima_utils.tuning.training import tune
 
 CHOICE = (5, 10)
@@ -34,24 +35,30 @@ def read_training(sets: Sets, run: TuningRun, seed: int) -> list[Dialogue]:
     return rows if run.size is None else draw_subset(rows, run.size, seed)
 
 
+def recipe_of(profile: Profile, name: str) -> Recipe:
+    """Return the recipe of the profile's tuning run `name`: the profile's own, with the run's number of epochs."""
+    epochs = profile.tunings[name].epochs or profile.tuning.epochs
+    return profile.tuning.model_copy(update={"epochs": epochs})
+
+
 def tune_run(profile: Profile, paths: Paths, name: str, dialogues: list[Dialogue]) -> pl.DataFrame:
     """Tune as the profile's run `name` says, unless its checkpoints are there; return the history, one row a step.
 
     Checkpoints of the same recipe, seed, base and number of dialogues are taken as they are, so that a run made on
     several GPUs by ``accelerate launch -m lima_utils.tuning`` is picked up here.
     """
-    out, recipe = paths.tuning / name, profile.tuning
+    out, recipe = paths.tuning / name, recipe_of(profile, name)
     last = epoch_folder(out, recipe.epochs)
-    if not _is_made(last, profile, len(dialogues)):
+    if not _is_made(last, recipe, profile, len(dialogues)):
         tune(profile.base, dialogues, recipe, out, profile.seed, "all" if profile.tunings[name].choose else "last")
     return pl.read_parquet(last / "history.parquet")
 
 
-def _is_made(last: Path, profile: Profile, n: int) -> bool:
+def _is_made(last: Path, recipe: Recipe, profile: Profile, n: int) -> bool:
     if not (last / "manifest.json").exists():
         return False
     made = read_manifest(last)
-    same = made["recipe"] == profile.tuning.model_dump(mode="json") and made["base"] == profile.base.model
+    same = made["recipe"] == recipe.model_dump(mode="json") and made["base"] == profile.base.model
     newer = _newest(last) > _newest(Path(profile.base.model))
     return bool(same and newer and made["seed"] == profile.seed and made["examples"]["dialogues"] == n)
 
