@@ -1,0 +1,54 @@
+"""What every benchmark leaves: a printed table and ``runs/bench/<name>.json``."""
+
+import datetime
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypedDict
+
+from lima_utils.files import write_json
+
+
+class Record(TypedDict):
+    """One comparison; a ratio above 1 means that ours is better."""
+
+    name: str
+    ours: float | None
+    peer: float | None
+    ratio: float | None
+    unit: str
+
+
+def compare(name: str, ours: float | None, peer: float | None, unit: str, less_is_better: bool = False) -> Record:
+    """Return the record of one comparison; None stands for a figure that could not be measured here."""
+    ratio = None
+    if ours and peer:
+        ratio = peer / ours if less_is_better else ours / peer
+    return Record(name=name, ours=ours, peer=peer, ratio=ratio, unit=unit)
+
+
+def report(name: str, records: list[Record], packages: list[str]) -> None:
+    """Print the comparisons and write them to ``runs/bench/<name>.json`` with machine, versions and date."""
+    width = max(len(record["name"]) for record in records)
+    print(f"{'':{width}}  {'ours':>12}  {'peer':>12}  {'ratio':>7}  unit")
+    for record in records:
+        cells = [_show(record[key]) for key in ("ours", "peer", "ratio")]  # type: ignore[literal-required]
+        print(f"{record['name']:{width}}  {cells[0]:>12}  {cells[1]:>12}  {cells[2]:>7}  {record['unit']}")
+    facts = {
+        "machine": f"{_processor()}, {os.cpu_count()} CPUs",
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    write_json(Path("runs/bench") / f"{name}.json", [{**record, **facts} for record in records])
+
+
+def _show(value: float | None) -> str:
+    return "missing" if value is None else f"{value:,.2f}"
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
