@@ -1,4 +1,4 @@
-"""Command line of curation: ``python -m lima_utils.curation stackexchange EXCHANGE_DIR… --out DIR``."""
+"""Command line of curation: ``python -m lima_utils.curation assemble --profile NAME`` and its parts."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lima_utils.curation.ablations import build_ablations, write_ablations
+from lima_utils.curation.collection import collect, write_collection
 from lima_utils.curation.comments import curate_comments
 from lima_utils.curation.funnel import Curated
 from lima_utils.curation.settings import AblationSettings, CommentSettings, StackExchangeSettings
@@ -14,6 +15,8 @@ from lima_utils.curation.stackexchange import curate_stackexchange, write_curate
 from lima_utils.errors import StudyError, exit_with_sentence
 from lima_utils.files import ensure_directory
 from lima_utils.records import Dialogue, read_frame
+from lima_utils.study.paths import Paths
+from lima_utils.study.profiles import load_profile
 
 RULES = StackExchangeSettings()
 CHAINS = CommentSettings()
@@ -37,6 +40,14 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line; `run` is the command's function."""
     parser = argparse.ArgumentParser(prog="python -m lima_utils.curation", description="Raw dumps → dialogues.")
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_assemble(
+        commands.add_parser(
+            "assemble",
+            help="every source of a profile → training, development and test set",
+            description="Every source of a profile → exactly the sizes of LIMA's Table 1, or those of the profile. "
+            "Writes dialogues.parquet, {train,dev,test}.jsonl, README.md, the licence ledger, and what fell and why.",
+        )
+    )
     _add_stackexchange(
         commands.add_parser(
             "stackexchange",
@@ -63,6 +74,14 @@ def parse_arguments() -> argparse.Namespace:
         )
     )
     return parser.parse_args()
+
+
+def _add_assemble(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--profile", required=True, help="name of a profile, or a YAML file")
+    add("--out", type=Path, metavar="DIR", help="where the files go (default: runs/<profile>/curation/assembled)")
+    add("--seed", type=int, help="seed of every random choice (default: the profile's)")
+    parser.set_defaults(run=_run_assemble)
 
 
 def _add_stackexchange(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +146,22 @@ def _read_rules(arguments: argparse.Namespace) -> StackExchangeSettings:
         skip_damaged=arguments.skip_damaged,
         **optional,
     )
+
+
+def _run_assemble(arguments: argparse.Namespace) -> None:
+    profile = load_profile(arguments.profile)
+    paths = Paths(profile.name)
+    out = ensure_directory(arguments.out or paths.curation / "assembled")
+    seed = profile.seed if arguments.seed is None else arguments.seed
+    settings = profile.curation
+    if profile.world is not None:
+        settings = settings.model_copy(update={"dumps": (paths.dumps, *settings.dumps)})
+    collection = collect(settings, seed)
+    write_collection(collection, settings, seed, out)
+    for entry in collection.assembly.funnel:
+        name = entry["source"] + (f" ({entry['group']})" if entry["group"] else "")
+        print(f"{entry['split']:>5} {name:<28} {entry['offered']:>7,} offered {entry['taken']:>7,} taken")
+    print(f"{len(collection.assembly.dialogues):,} dialogues in {out}")
 
 
 def _run_stackexchange(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from lima_utils.curation.funnel import Curated
-from lima_utils.curation.sampling import draw_counts
+from lima_utils.curation.sampling import draw_group, take_best
 from lima_utils.curation.settings import AblationSettings, StackExchangeSettings
 from lima_utils.curation.stackexchange import curate_stackexchange
 from lima_utils.files import ensure_directory, write_json
@@ -65,24 +65,11 @@ def draw_dialogues(curated: Curated, tau: float, total: int, seed: int) -> pl.Da
 
     A group that cannot give its half leaves the rest to the other.
     """
-    available = dict(curated.dialogues.group_by("exchange").len().iter_rows())
-    groups: dict[str, list[str]] = {"stem": [], "other": []}
-    for name, counted in curated.funnel["exchanges"].items():
-        groups[counted["group"]].append(name)
-    there = {group: sum(available.get(name, 0) for name in members) for group, members in groups.items()}
-    stem = min(there["stem"], max(total // 2, total - there["other"]))
-    counts: dict[str, int] = {}
-    for group, wanted in (("stem", stem), ("other", min(there["other"], total - stem))):
-        sizes = {name: _questions(curated.funnel["exchanges"][name]) for name in groups[group]}
-        counts |= draw_counts(sizes, available, tau, wanted, seed)
-    quota = pl.DataFrame(
-        {"exchange": list(counts), "quota": list(counts.values())}, schema_overrides={"quota": pl.Int64}
-    )
-    ranked = curated.dialogues.with_columns(rank=pl.int_range(pl.len()).over("exchange"))
-    drawn = ranked.join(quota, on="exchange", how="left", maintain_order="left").filter(
-        pl.col("rank") < pl.col("quota")
-    )
-    return drawn.select(curated.dialogues.columns)
+    offered = {"stem": 0, "other": 0, **dict(curated.dialogues.group_by("group").len().iter_rows())}
+    stem = min(offered["stem"], max(total // 2, total - offered["other"]))
+    wanted = {"stem": stem, "other": total - stem}
+    counts = {group: draw_group(curated, group, tau, n, seed) for group, n in wanted.items()}
+    return take_best(curated.dialogues, {**counts["stem"], **counts["other"]})
 
 
 def write_ablations(sets: dict[str, AblationSet], out: Path) -> None:
@@ -93,7 +80,3 @@ def write_ablations(sets: dict[str, AblationSet], out: Path) -> None:
         write_frame(out / f"{name}.parquet", one.dialogues)
         told[name] = {"wanted": one.wanted, "dialogues": len(one.dialogues), "missing": one.missing}
     write_json(out / "ablations.json", told)
-
-
-def _questions(counted: dict[str, Any]) -> int:
-    return next(int(step["entered"]) for step in counted["steps"] if step["rule"] == "no_answer")

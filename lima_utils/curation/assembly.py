@@ -8,6 +8,7 @@ an evaluated prompt. So the test set never gives way to training data, and the o
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -61,24 +62,30 @@ class Assembly:
 
 
 def assemble(
-    frames: Sequence[pl.DataFrame], settings: AssemblySettings, seed: int, out: Path | None = None
+    frames: Sequence[pl.DataFrame],
+    settings: AssemblySettings,
+    seed: int,
+    out: Path | None = None,
+    reserve: AbstractSet[str] = frozenset(),
 ) -> Assembly:
     """Return the set that `settings` asks for out of the dialogues in `frames`, and write it to the folder `out`.
+
+    Rows whose ids are in `reserve` are taken only where the others do not fill their quota.
 
     Files: dialogues.parquet, {train,dev,test}.jsonl in the `messages` form, rejects.parquet, ledger.parquet and
     ledger.csv, funnel.json, README.md (the data card). StudyError in one sentence where sources fall short; then
     nothing is written.
     """
     rows, rejects = _read(frames)
-    waiting: dict[Quota, list[Dialogue]] = {quota: [] for quota in settings.quotas}
+    waiting: dict[Quota, list[Dialogue]] = {quota: [] for quota in settings.wanted}
     for row in rows:
-        quota = _find_quota(row, settings.quotas)
+        quota = _find_quota(row, settings.wanted)
         flaw = _check_form(row) if quota else "no_quota"
         if quota is None or flaw:
             rejects.append(_reject(row, str(flaw)))
         else:
             waiting[quota].append(row)
-    taken, masks, repeats = _take(waiting, settings, seed)
+    taken, masks, repeats = _take(waiting, settings, seed, reserve)
     rejects += repeats
     funnel = _count(waiting, taken, repeats)
     _demand(funnel)
@@ -133,18 +140,18 @@ def _reject(row: Dialogue, reason: str, detail: str = "") -> Reject:
     return Reject(row.id, row.exchange or "", reason, row.score, length, detail)
 
 
-def _rank(rows: Sequence[Dialogue], quota: Quota, seed: int) -> list[Dialogue]:
+def _rank(rows: Sequence[Dialogue], quota: Quota, seed: int, reserve: AbstractSet[str]) -> list[Dialogue]:
     """Return rows in the order in which the quota takes them."""
 
-    def key(row: Dialogue) -> tuple[int, bytes, str]:
+    def key(row: Dialogue) -> tuple[bool, int, bytes, str]:
         score = -(row.score or 0) if quota.order == "score" else 0
-        return score, blake2b(f"{seed}:{row.id}".encode(), digest_size=16).digest(), row.id
+        return row.id in reserve, score, blake2b(f"{seed}:{row.id}".encode(), digest_size=16).digest(), row.id
 
     return sorted(rows, key=key)
 
 
 def _take(
-    waiting: dict[Quota, list[Dialogue]], settings: AssemblySettings, seed: int
+    waiting: dict[Quota, list[Dialogue]], settings: AssemblySettings, seed: int, reserve: AbstractSet[str]
 ) -> tuple[dict[Quota, list[Dialogue]], list[tuple[str, str, int]], list[Reject]]:
     """Return the rows each quota takes, the personal data masked in them, and what was left out."""
     taken: dict[Quota, list[Dialogue]] = {quota: [] for quota in waiting}
@@ -153,7 +160,7 @@ def _take(
     repeats = _Repeats(settings)
     for split in reversed(SPLITS):
         for quota in (quota for quota in waiting if quota.split == split):
-            for row in _rank(waiting[quota], quota, seed):
+            for row in _rank(waiting[quota], quota, seed, reserve):
                 if len(taken[quota]) == quota.n:
                     rejects.append(_reject(row, "surplus"))
                     continue

@@ -6,8 +6,12 @@ is drawn with p ∝ n^(1/τ). τ = 1 keeps the proportions, τ = ∞ makes all e
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import polars as pl
+
+from lima_utils.curation.funnel import EXCERPT, REJECTS, Curated
 
 
 def expected_counts(sizes: Mapping[str, int], tau: float, total: int) -> dict[str, float]:
@@ -35,3 +39,55 @@ def draw_counts(
         if counts[names[drawn]] == available[names[drawn]]:
             weights[drawn] = 0.0
     return counts
+
+
+def draw_group(curated: Curated, group: str, tau: float, total: int, seed: int) -> dict[str, int]:
+    """Return how many dialogues each exchange of `group` gives to a draw of `total`; fewer where there are fewer.
+
+    `curated` holds everything that passed the rules. A larger draw of the same seed holds the smaller ones.
+    """
+    available = dict(curated.dialogues.group_by("exchange").len().iter_rows())
+    members = {name: told for name, told in curated.funnel["exchanges"].items() if told["group"] == group}
+    sizes = {name: _count_questions(told) for name, told in members.items()}
+    return draw_counts(sizes, available, tau, total, seed)
+
+
+def _count_questions(told: dict[str, Any]) -> int:
+    return next(int(step["entered"]) for step in told["steps"] if step["rule"] == "no_answer")
+
+
+def take_best(dialogues: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
+    """Return the first `counts[exchange]` dialogues of each exchange: those that its order puts first."""
+    quota = pl.DataFrame(
+        {"exchange": list(counts), "quota": list(counts.values())},
+        schema={"exchange": pl.String, "quota": pl.Int64},
+    )
+    ranked = dialogues.with_columns(rank=pl.int_range(pl.len()).over("exchange"))
+    drawn = ranked.join(quota, on="exchange", how="left", maintain_order="left")
+    return drawn.filter(pl.col("rank") < pl.col("quota")).select(dialogues.columns)
+
+
+def keep_drawn(curated: Curated, drawn: pl.DataFrame) -> Curated:
+    """Return `curated` with the dialogues `drawn` of it; the others become rejects, and its funnel counts them."""
+    left = curated.dialogues.join(drawn, on="id", how="anti")
+    answer = pl.col("messages").list.last().struct.field("content")
+    fallen = left.select(
+        "id",
+        "exchange",
+        pl.lit("not_drawn").alias("reason"),
+        "score",
+        answer.str.len_chars().cast(pl.Int64).alias("length"),
+        answer.str.slice(0, EXCERPT).alias("excerpt"),
+    ).cast(REJECTS)  # type: ignore[arg-type]
+    dropped = dict(left.group_by("exchange").len().iter_rows())
+    told = curated.funnel["exchanges"]
+    exchanges = {name: _count_drawn(one, dropped.get(name, 0)) for name, one in told.items()}
+    funnel = {**curated.funnel, "exchanges": exchanges, "total": _count_drawn(curated.funnel["total"], left.height)}
+    rejects = pl.concat([curated.rejects, fallen]).sort("exchange", "id", "reason", "excerpt")
+    return Curated(drawn, rejects, funnel)
+
+
+def _count_drawn(told: dict[str, Any], dropped: int) -> dict[str, Any]:
+    """Return a funnel whose last step, the draw, lets `dropped` fall."""
+    *steps, last = told["steps"]
+    return {**told, "steps": [*steps, {**last, "dropped": dropped, "kept": last["entered"] - dropped}]}

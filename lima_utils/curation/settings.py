@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from lima_utils.curation.source_settings import AssemblySettings, SourcesSettings
 from lima_utils.settings import Settings
 
 EXCHANGES_FILE = Path(__file__).resolve().parents[2] / "data" / "exchanges.csv"
@@ -81,5 +82,9 @@ class CurationSettings(Settings):
     """How Stack Exchange dumps become dialogues."""
     comments: CommentSettings = CommentSettings()
     """How comment chains of the same dumps become dialogues of several turns."""
+    sources: SourcesSettings = SourcesSettings()
+    """The files of every other source, and how they are read."""
     messages: tuple[Path, ...] = ()
-    """JSON lines files of dialogues of one's own, in the `messages` form."""
+    """JSON lines files of training dialogues of one's own, in the `messages` form; short for `sources.own`."""
+    assembly: AssemblySettings | None = None
+    """How many dialogues of which source make up the set; None takes whatever the sources give."""

@@ -134,12 +134,22 @@ LIMA_QUOTAS = (
     Quota(split="test", source="authored-b", n=230),
 )
 
+# LIMA §2.2 and §6: dialogues of several turns, beside the thousand
+LIMA_CHAINS = (
+    Quota(split="train", source="authored-dialogues", n=10),
+    Quota(split="train", source="stackexchange-comments", n=20),
+)
+
 
 class AssemblySettings(Settings):
     """What the assembled training, development and test sets hold."""
 
     quotas: tuple[Quota, ...] = LIMA_QUOTAS
     """Rows of the set; the default is LIMA's Table 1: 1,000 / 50 / 300."""
+    several_turns: bool = False
+    """Add LIMA's 30 dialogues of several turns to the quotas."""
+    reserve: int = Field(default=40, ge=0)
+    """Further dialogues of each Stack Exchange group, and further comment chains, taken where others repeat."""
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
     """Jaccard similarity of word 5-grams from which two texts count as one."""
     permutations: int = Field(default=128, ge=16)
@@ -149,10 +159,15 @@ class AssemblySettings(Settings):
     masks: tuple[Mask, ...] = ("email", "phone", "key", "ip")
     """Kinds of personal data replaced by a placeholder."""
 
+    @property
+    def wanted(self) -> tuple[Quota, ...]:
+        """All rows of the set."""
+        return (*self.quotas, *(LIMA_CHAINS if self.several_turns else ()))
+
     @model_validator(mode="after")
     def _refuse_overlaps(self) -> "AssemblySettings":
         groups: dict[tuple[str, str], list[str | None]] = {}
-        for quota in self.quotas:
+        for quota in self.wanted:
             groups.setdefault((quota.split, quota.source), []).append(quota.group)
         for (split, source), named in groups.items():
             if len(named) != len(set(named)) or (None in named and len(named) > 1):

@@ -1,0 +1,134 @@
+"""Every source of a profile, and the set assembled of them.
+
+Run: ``python -m lima_utils.curation assemble --profile NAME [--out DIR]``
+
+The quotas of the assembly say how much is wanted, so they go before the numbers in the sources' own settings. Stack
+Exchange and the comment chains give a few more than their quota, in reserve for where dialogues repeat others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lima_utils.curation.ablations import draw_dialogues
+from lima_utils.curation.assembly import Assembly, assemble, write_assembly
+from lima_utils.curation.comments import SOURCE as COMMENTS
+from lima_utils.curation.comments import curate_comments
+from lima_utils.curation.funnel import SOURCE as STACK_EXCHANGE
+from lima_utils.curation.funnel import Curated
+from lima_utils.curation.harvest import Harvest
+from lima_utils.curation.messages import read_messages
+from lima_utils.curation.sampling import draw_group, keep_drawn, take_best
+from lima_utils.curation.settings import CurationSettings
+from lima_utils.curation.source_settings import AssemblySettings, OwnDialogues, Quota, SourcesSettings
+from lima_utils.curation.sources import curate_sources, write_sources
+from lima_utils.curation.stackexchange import curate_stackexchange, write_curated
+
+_FOLDER = Path(__file__).resolve().parents[2] / "data" / "authored"
+_TERMS = {"license": "CC BY 4.0", "author": "the LIMA study's authored texts"}  # data/authored/README.md
+AUTHORED = (
+    OwnDialogues(path=_FOLDER / "group_a_train.jsonl", source="authored-a", **_TERMS),
+    OwnDialogues(path=_FOLDER / "group_a_dev.jsonl", source="authored-a", split="dev", **_TERMS),
+    OwnDialogues(path=_FOLDER / "group_b_test.jsonl", source="authored-b", split="test", **_TERMS),
+    OwnDialogues(path=_FOLDER / "dialogues.jsonl", source="authored-dialogues", **_TERMS),
+)
+"""The study's own texts, read where a quota names them and the profile has no file of that name."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What the sources gave, and the set made of it."""
+
+    curated: dict[str, Curated]
+    """Stack Exchange and its comment chains, by the name of their folder."""
+    harvests: list[Harvest]
+    """Every other source."""
+    assembly: Assembly
+
+
+def collect(settings: CurationSettings, seed: int) -> Collection:
+    """Curate every source that `settings` name and assemble them; without an assembly of its own LIMA's Table 1.
+
+    StudyError in one sentence for a file that is missing or wrong, or for the sources that fall short of their quotas.
+    """
+    wanted = settings.assembly or AssemblySettings()
+    curated: dict[str, Curated] = {}
+    reserve: set[str] = set()
+    if settings.dumps and (quotas := _quotas_of(STACK_EXCHANGE, wanted)):
+        curated["stackexchange"] = _curate_exchanges(settings, quotas, wanted.reserve, seed, reserve)
+    if settings.dumps and (quotas := _quotas_of(COMMENTS, wanted)):
+        curated["comments"] = _curate_chains(settings, quotas, wanted.reserve, seed, reserve)
+    harvests = curate_sources(plan_sources(settings.sources, wanted), seed)
+    if settings.messages:
+        harvests.append(read_messages(list(settings.messages), "own"))
+    frames = [one.dialogues for one in curated.values()] + [one.dialogues for one in harvests]
+    return Collection(curated, harvests, assemble(frames, wanted, seed, reserve=frozenset(reserve)))
+
+
+def write_collection(collection: Collection, settings: CurationSettings, seed: int, out: Path) -> None:
+    """Write what each source gave and dropped, then the assembled set, its dialogues.parquet last of all."""
+    for name, curated in collection.curated.items():
+        write_curated(curated, out / name)
+    write_sources(collection.harvests, out, settings.sources.selection)
+    write_assembly(collection.assembly, settings.assembly or AssemblySettings(), seed, out)
+
+
+def plan_sources(sources: SourcesSettings, wanted: AssemblySettings) -> SourcesSettings:
+    """Return `sources` with the numbers that the quotas ask for, and the authored texts where quotas name them."""
+    fields = {
+        "wikihow": "wikihow",
+        "writing_prompts": "writingprompts",
+        "askreddit": "askreddit",
+        "natural_instructions": "natural-instructions",
+    }
+    changes: dict[str, Any] = {}
+    for field, source in fields.items():
+        quotas, chosen = _quotas_of(source, wanted), getattr(sources, field)
+        if quotas and chosen is not None:
+            n = sum(quota.n for quota in quotas)
+            # Groups are filled by what a sample happens to hold: there the source's own number may ask for more.
+            n = n if all(quota.group is None for quota in quotas) else max(n, chosen.n)
+            changes[field] = chosen.model_copy(update={"n": n})
+    named = {own.source for own in sources.own}
+    asked = {(quota.source, quota.split) for quota in wanted.wanted}
+    changes["own"] = (
+        *sources.own,
+        *(own for own in AUTHORED if own.source not in named and (own.source, own.split) in asked),
+    )
+    return sources.model_copy(update=changes)
+
+
+def _quotas_of(source: str, wanted: AssemblySettings) -> list[Quota]:
+    return [quota for quota in wanted.wanted if quota.source == source]
+
+
+def _curate_exchanges(
+    settings: CurationSettings, quotas: Sequence[Quota], spare: int, seed: int, reserve: set[str]
+) -> Curated:
+    """Return Stack Exchange as the quotas ask for it, and add the ids beyond them to `reserve`."""
+    rules = settings.stackexchange.model_copy(update={"n_stem": None, "n_other": None})
+    everything = curate_stackexchange(settings.dumps, rules, seed)
+    drawn = [_draw(everything, quota, quota.n + spare, rules.tau, seed) for quota in quotas]
+    first = [_draw(everything, quota, quota.n, rules.tau, seed)["id"] for quota in quotas]
+    kept = pl.concat(drawn)
+    reserve |= set(kept["id"]) - set(pl.concat(first))
+    return keep_drawn(everything, kept)
+
+
+def _draw(everything: Curated, quota: Quota, total: int, tau: float, seed: int) -> pl.DataFrame:
+    if quota.group is None:
+        return draw_dialogues(everything, tau, total, seed)
+    return take_best(everything.dialogues, draw_group(everything, quota.group, tau, total, seed))
+
+
+def _curate_chains(
+    settings: CurationSettings, quotas: Sequence[Quota], spare: int, seed: int, reserve: set[str]
+) -> Curated:
+    """Return the comment chains that the quotas ask for, and add the ids beyond them to `reserve`."""
+    n = sum(quota.n for quota in quotas)
+    curated = curate_comments(settings.dumps, settings.comments.model_copy(update={"n": n + spare}), seed)
+    reserve |= set(curated.dialogues["id"][n:])
+    return curated
