@@ -11,7 +11,7 @@ from nbformat.v4 import new_markdown_cell
 from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, write_text
 from lima_utils.study import preview
-from lima_utils.study.cells import split_options
+from lima_utils.study.cells import join_options, split_options
 from lima_utils.study.chapters import Chapter, Step
 from lima_utils.study.execution import read_record
 from lima_utils.study.graph import run_graph
@@ -96,6 +96,7 @@ def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
     for cell, done in zip(code, run, strict=True):
         cell.outputs = [output for output in done.outputs if output.get("name") != "stderr"]
         noise += len(done.outputs) - len(cell.outputs)
+        cell.source = join_options(*split_options(cell.source))
         if injected and has_tag(cell, PARAMETERS):
             cell.source = injected[0].source
     if noise:

@@ -4,6 +4,7 @@ What is laid down here is what Quarto does with stored notebooks, as far as the 
 """
 
 import html
+import json
 import re
 from typing import Any
 
@@ -32,6 +33,15 @@ def split_options(source: str) -> tuple[dict[str, Any], str]:
     if not isinstance(options, dict):
         raise StudyError(f"cell options {told!r} must be `key: value` lines.")
     return options, "\n".join(lines[count:]).strip("\n")
+
+
+def join_options(options: dict[str, Any], code: str) -> str:
+    """Return a code cell's source with each option on one line, whatever YAML its author wrote.
+
+    Quarto 1.9 keeps the line break before a folded caption (`>-`), loses the label by it, and only warns.
+    """
+    lines = [f"#| {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in options.items()]
+    return "\n".join([*lines, code])
 
 
 def cell_markdown(cell: NotebookNode, folded: bool = True) -> str:
