@@ -6,7 +6,13 @@ import pytest
 from lima_utils.errors import StudyError
 from lima_utils.study.cells import cell_markdown, fence, join_options, output_markdown, split_options
 
-FOLDED = '#| label: fig-a\n#| fig-cap: >-\n#|   People\'s words,\n#|   "over" lines: two.\n#|echo: false\ndraw()\n#| no option'
+FOLDED = """#| label: fig-a
+#| fig-cap: >-
+#|   People's words,
+#|   "over" lines: two.
+#|echo: false
+draw()
+#| no option"""
 
 
 def test_options_are_yaml_at_the_top_of_a_cell() -> None:
@@ -41,8 +47,8 @@ def test_a_fence_outlasts_the_backticks_inside() -> None:
         ("#| output: false\n", ["<details", "x = 1"]),
         ("#| include: false\n", []),
         ("#| code-fold: false\n", ["x = 1", "out"]),
-        ("#| code-fold: show\n", ["open", "x = 1", "out"]),
-        ("#| code-summary: Look\n", ["Look", "x = 1", "out"]),
+        ("#| code-fold: show\n", ["<details", "open", "x = 1", "out"]),
+        ("#| code-summary: Look\n", ["<details", "Look", "x = 1", "out"]),
     ],
 )
 def test_options_decide_what_is_shown(options: str, shown: list[str]) -> None:
