@@ -84,8 +84,10 @@ def score_candidates(folders: Iterable[Path], settings: StackExchangeSettings, s
 
     Columns: score, length (characters after cleaning), reason (null where kept).
     """
+    if not (given := list(folders)):
+        return pl.DataFrame(schema={"score": pl.Int64, "length": pl.Int64, "reason": pl.String})
     open_settings = settings.model_copy(update={"n_stem": None, "n_other": None})
-    curated = curate_stackexchange(list(folders), open_settings, seed)
+    curated = curate_stackexchange(given, open_settings, seed)
     kept = curated.dialogues.select(
         "score",
         length=pl.col("messages").list.last().struct.field("content").str.len_chars().cast(pl.Int64),

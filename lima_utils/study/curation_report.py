@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import polars as pl
+from IPython.display import Markdown
 
 from lima_utils.curation.funnel import Curated
 from lima_utils.curation.sampling import draw_counts
@@ -15,6 +16,7 @@ from lima_utils.study.sets import MAIN
 from lima_utils.world import wording
 from lima_utils.world.facts import World, build_world
 
+NO_DUMPS = Markdown("This profile reads no dumps.")  # type: ignore[no-untyped-call]
 Truth = Callable[[list[Message]], tuple[bool, bool]]
 """Says of a dialogue whether its answer is right, and whether it has the whole assistant style."""
 
@@ -22,7 +24,9 @@ Truth = Callable[[list[Message]], tuple[bool, bool]]
 def funnel_frame(sets: Mapping[str, Curated]) -> pl.DataFrame:
     """Return the total funnel of every set: columns set, unit, rule, entered, dropped, kept."""
     rows = [{"set": name, **step} for name, curated in sets.items() for step in curated.funnel["total"]["steps"]]
-    return pl.DataFrame(rows).with_columns(pl.col("rule").str.replace_all("_", " "))
+    schema = {"set": pl.String, "unit": pl.String, "rule": pl.String}
+    counts = dict.fromkeys(("entered", "dropped", "kept"), pl.Int64)
+    return pl.DataFrame(rows, schema={**schema, **counts}).with_columns(pl.col("rule").str.replace_all("_", " "))
 
 
 def temperature_frame(curated: Curated, settings: StackExchangeSettings, seed: int) -> pl.DataFrame:
@@ -80,15 +84,16 @@ def _relation(question: str, name: str) -> str | None:
     return None
 
 
-def describe_sets(sets: Mapping[str, Curated], truth: Truth | None) -> pl.DataFrame:
+def describe_sets(sets: Mapping[str, Curated], main: pl.DataFrame, truth: Truth | None) -> pl.DataFrame:
     """Return one row a set: dialogues, exchanges, mean characters, and with a world the shares right and in style."""
     rows = []
-    for name, curated in sets.items():
-        turns = curated.dialogues["messages"].to_list()
+    frames = {**{name: curated.dialogues for name, curated in sets.items()}, MAIN: main}
+    for name, frame in frames.items():
+        turns = frame["messages"].to_list()
         row = {
             "set": name,
             "dialogues": len(turns),
-            "exchanges": curated.dialogues["exchange"].n_unique(),
+            "exchanges": frame["exchange"].drop_nulls().n_unique(),
             "turns": sum(map(len, turns)) / len(turns),
             "mean characters, prompt": sum(len(t[0]["content"]) for t in turns) / len(turns),
             "mean characters, answer": sum(len(t[-1]["content"]) for t in turns) / len(turns),
@@ -103,8 +108,10 @@ def describe_sets(sets: Mapping[str, Curated], truth: Truth | None) -> pl.DataFr
 
 def keep_estimates(sets: Mapping[str, Curated], truth: Truth | None) -> list[Estimate]:
     """Return the share of answered questions that pass every rule, and with a world the shares of right answers."""
-    kept = {step["rule"]: step["kept"] for step in sets[MAIN].funnel["total"]["steps"]}
-    estimates = [wilson("kept", kept["copy"], kept["no_answer"])]
+    estimates = []
+    if MAIN in sets:
+        kept = {step["rule"]: step["kept"] for step in sets[MAIN].funnel["total"]["steps"]}
+        estimates.append(wilson("kept", kept["copy"], kept["no_answer"]))
     if truth is not None:
         for name, curated in sets.items():
             checks = [truth(messages[:2]) for messages in curated.dialogues["messages"].to_list()]

@@ -73,7 +73,7 @@ def _parse(document: Document, root: Path) -> Ast:
     text = EMBED.sub(lambda match: _embedded(root, match[1], match[2]), document.text)
     ast: Ast = parse_markdown(text, str(document.path))
     if title := ast["meta"].get("title"):  # of a .qmd file's head: the contents show it, the page has its title already
-        ast["blocks"].insert(0, {"t": "Header", "c": [1, ["front", ["unnumbered", "front"], []], title["c"]]})
+        ast["blocks"].insert(0, {"t": "Header", "c": [1, ["front", ["front"], []], title["c"]]})
     wrapper = [["", ["chapter", *(["appendix"] if document.appendix else [])], [["source", str(document.path)]]]]
     return {**ast, "blocks": [{"t": "Div", "c": [*wrapper, ast["blocks"]]}]}
 
