@@ -23,9 +23,7 @@ book:
   appendices: [chapters/a1-add-things.ipynb]
 format: {html: {include-before-body: [{text: '<div class="stamp">only a test</div>'}]}}
 """
-INDEX = """---
-title: "A small book"
----
+INDEX = """# Summary {.unnumbered}
 
 [Chapter @sec-show] and @lima say more.[^1] [The second](chapters/02-tell-things.ipynb) as well.
 

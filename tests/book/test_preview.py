@@ -42,6 +42,14 @@ def test_chapters_figures_tables_and_equations_are_numbered(page: str) -> None:
     assert "(1.1)" in text
 
 
+def test_a_title_in_the_head_of_the_first_file_counts_as_a_chapter_as_in_quarto(small_book: Path, edit: Edit) -> None:
+    edit("index.qmd", "# Summary {.unnumbered}", "---\ntitle: A small book\n---")
+    page = render(small_book).read_text()
+    assert "Appendix A Things to add" in words(page)
+    assert "2 Things to show" in words(page)
+    assert "Table 3.1" in page.replace("\u00a0", " ")
+
+
 def test_references_and_citations_are_links_that_lead_somewhere(page: str) -> None:
     text = words(page)
     assert "See Figure 1.1 , 1.1 , Table 1.1 , Equation 1.1 and ( Zhou and Liu 2023 ; Lin 2024, 3 )" in text
