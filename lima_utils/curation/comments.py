@@ -47,6 +47,8 @@ CHAIN_RULES = (
     "first_person",
     "refers_to_others",
 )
+LONGEST = 5_000
+"""Characters beyond which a row is no comment (the sites allow 600)."""
 WORDS = 4
 """Fewer words of the asker without a question mark are a pleasantry."""
 _ABOUT_THE_POST = re.compile(
@@ -117,7 +119,7 @@ def read_comments(dump: Dump, posts: AbstractSet[int], skip_damaged: bool) -> tu
         for number, place in heads.with_row_index("number").filter(asked).select("number", "place").iter_rows():
             row = parse_row(block.piece(number))
             post, identity = to_number((row or {}).get("PostId")), to_number((row or {}).get("Id"))
-            if row is None or post is None or identity is None:
+            if row is None or post is None or identity is None or len(row.get("Text", "")) > LONGEST:
                 bad.append(place)
             elif post in posts:
                 comment = Comment(identity, row.get("UserId"), row.get("Text", ""), row.get("CreationDate", ""))

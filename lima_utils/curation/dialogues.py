@@ -4,7 +4,7 @@ import numpy as np
 
 from lima_utils.curation.exchanges import Exchange
 from lima_utils.curation.funnel import EXCERPT, SOURCE, Reject, dialogue_id
-from lima_utils.curation.markup import clean, is_closed_stub
+from lima_utils.curation.markup import LONGEST, clean, is_closed_stub
 from lima_utils.curation.pairs import shuffle_keys
 from lima_utils.curation.posts import Post
 from lima_utils.curation.rules import check_first_person, check_length, check_references, check_title
@@ -18,7 +18,7 @@ def list_rules(settings: StackExchangeSettings) -> list[str]:
         "lives_elsewhere": settings.filtered,
         "title_not_self_contained": settings.filtered and settings.self_contained,
         "too_short": settings.filtered,
-        "too_long": settings.filtered,
+        "too_long": True,
         "first_person": settings.filtered and settings.first_person,
         "refers_to_others": settings.filtered and settings.references,
         "no_text": True,
@@ -30,7 +30,11 @@ def make_dialogue(
     exchange: Exchange, question: Post, answer: Post, settings: StackExchangeSettings, seed: int
 ) -> Dialogue | Reject:
     """Return the dialogue that a question and its answer make, or the reject with the first rule they break."""
-    reason, text = _check(question, answer, settings)
+    reason: str | None
+    if max(len(question.body), len(answer.body), len(question.title)) > LONGEST:
+        reason, text = "too_long", ""
+    else:
+        reason, text = _check(question, answer, settings)
     prompt = "" if reason else _prompt(exchange.name, question, settings, seed)
     if reason is None and not (prompt and text):
         reason = "no_text"

@@ -18,6 +18,8 @@ BLOCKS = frozenset(_BLOCKS.split())
 SUPERSCRIPTS = str.maketrans("0123456789+-()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ")
 DEEPEST = 40
 """Columns of indentation at most, so that lists nested without end stay linear in size."""
+LONGEST = 120_000
+"""Characters of HTML beyond which a text is no post (the sites allow 30,000 of Markdown) and is not parsed."""
 BANNERS = ("possible duplicate:", "this question already has", "this question was migrated")
 """How the sites open a question that lives elsewhere."""
 
@@ -64,7 +66,7 @@ class _Rendering:
                 else:
                     node, depth = node.parent, depth - 1
         self.flush()
-        return "".join(self.text)
+        return "".join(self.text).lstrip(" ")
 
     def enter(self, node: LexborNode) -> bool:
         """Write what opens at `node`; False where its children are not to be visited."""

@@ -8,7 +8,7 @@ import re
 
 # Code and mathematics are no prose: an `I` in them is a variable.
 NOT_PROSE = re.compile(
-    r"(`{3,})[^\n]*\n.*?\n\s*\1|``.+?``|`[^`\n]*`"
+    r"(?<!`)(`{3,}+)[^\n`]*\n.*?\n[ ]*\1(?!`)|(?<!`)``(?!`)[^\n]{1,300}?(?<!`)``(?!`)|(?<!`)`(?!`)[^`\n]+`"
     r"|\$\$.+?\$\$|\$[^$\n]{1,400}\$|\\begin\{(\w+\*?)\}.*?\\end\{\2\}",
     re.DOTALL,
 )
@@ -95,9 +95,12 @@ def check_references(text: str) -> str | None:
     words = prose(text)
     small = words.lower()
     for sign in _SIGNS:
-        place = (small if sign.islower() else words).find(sign)
+        source = small if sign.islower() else words
+        place = source.find(sign)
         while place >= 0:
-            if _REFERENCES.search(words, max(0, place - _AROUND), place + _AROUND):
+            start, end = max(0, place - _AROUND), place + _AROUND
+            while 0 <= (place := source.find(sign, place + len(sign))) < end:
+                end = place + _AROUND
+            if _REFERENCES.search(words, start, end):
                 return "refers_to_others"
-            place = (small if sign.islower() else words).find(sign, place + len(sign))
     return None

@@ -1,5 +1,6 @@
 """Small dumps, each row there for one reason, from XML to dialogues, rejects and funnel."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 import pytest
 
+from lima_utils.curation import dump as dump_module
+from lima_utils.curation import posts as posts_module
 from lima_utils.curation.__main__ import main
 from lima_utils.curation.dialogues import license_of
 from lima_utils.curation.settings import StackExchangeSettings
@@ -261,3 +264,18 @@ def test_real_exchanges(realdata: Path) -> None:
     assert lengths.max() <= 4096
     assert curated.dialogues.filter(pl.col("url").is_null() | pl.col("author").is_null()).is_empty()
     assert curate(*reversed(folders)).dialogues.equals(curated.dialogues)
+
+
+def test_files_are_the_same_bytes_whatever_threads_blocks_and_order(
+    realdata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = sorted((realdata / "stackexchange").iterdir())
+    written = []
+    for name, threads, size, order in (("a", 1, 1 << 23, folders), ("b", 4, 50_000, folders[::-1])):
+        monkeypatch.setattr(dump_module.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(posts_module, "read_blocks", functools.partial(dump_module.read_blocks, size=size))
+        settings = StackExchangeSettings(min_score=4, n_stem=20, n_other=30)
+        write_curated(curate_stackexchange(order, settings, 7), tmp_path / name)
+        written.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
+    assert len(written[0]) == 4
+    assert written[0] == written[1]
