@@ -127,6 +127,9 @@ def test_several_turns_add_limas_thirty(dumps: tuple[Path, Path]) -> None:
     collection = collect(settings.model_copy(update={"assembly": assembly}), 0)
     counts = dict(collection.assembly.dialogues.group_by("source").len().iter_rows())
     assert counts == {"stackexchange": 2, "authored-dialogues": 10, "stackexchange-comments": 20}
+    changes = dict(collection.assembly.ledger.select("source", "changes").iter_rows())
+    assert "comments of their two authors" in changes["stackexchange-comments"]
+    assert changes["authored-dialogues"] == "none"
 
 
 def test_quotas_go_before_the_numbers_of_the_sources() -> None:

@@ -1,0 +1,134 @@
+"""The world's other sources: true formats that curation reads, dirt that it drops, nobody who must stay unseen."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from lima_utils.curation.assembly import assemble
+from lima_utils.curation.harvest import Harvest
+from lima_utils.curation.source_settings import AssemblySettings, Quota, SourcesSettings
+from lima_utils.curation.sources import curate_sources
+from lima_utils.world.facts import World, build_world
+from lima_utils.world.settings import People, WorldSettings
+from lima_utils.world.sources import describe_tunable, write_sources
+
+N = 25
+
+
+@pytest.fixture(scope="module")
+def written(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("world") / "sources"
+    return folder, write_sources(small_world, folder, N)
+
+
+@pytest.fixture(scope="module")
+def harvests(written: tuple[Path, dict[str, Any]]) -> list[Harvest]:
+    counts = {"n": N, "reserve": 0}
+    settings = dict.fromkeys(("wikihow", "writing_prompts", "askreddit", "natural_instructions"), counts)
+    return curate_sources(SourcesSettings.model_validate({**written[1], **settings}), 0)
+
+
+def read_all(folder: Path) -> str:
+    texts = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        data = zstandard.ZstdDecompressor().decompressobj().decompress(data) if path.suffix == ".zst" else data
+        texts.append(data.decode())
+    return "\n".join(texts)
+
+
+def test_the_formats_are_those_of_the_real_files(written: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = written
+    *lines, last = (folder / "wikihow" / "sections.jsonl").read_text().splitlines()
+    assert {"url", "section_id", "heading", "step_texts"} <= json.loads(lines[0]).keys()
+    with pytest.raises(json.JSONDecodeError):  # the dump was cut off
+        json.loads(last)
+    with (folder / "wikihow" / "titles.csv").open(newline="") as file:
+        titles = list(csv.DictReader(file))
+    assert titles[0].keys() == {"Category", "Title", "Link"}
+    posts = json.loads((folder / "reddit/submissions/RS_2013-03.jsonl").read_text().splitlines()[0])
+    assert {"id", "subreddit", "title", "selftext", "score", "over_18", "created_utc", "permalink"} <= posts.keys()
+    task = json.loads((folder / "natural-instructions/task001_world_summarization.json").read_text())
+    assert {"Definition", "Categories", "Instances", "Input_language", "Instance License"} <= task.keys()
+    assert len(task["Instances"]) == N
+    conversation = json.loads((folder / "lima/train.jsonl").read_text().splitlines()[9])
+    assert (len(conversation["conversations"]), conversation["source"]) == (6, "multi_turn")
+
+
+def test_curation_reads_every_usable_row(harvests: list[Harvest]) -> None:
+    found = [(harvest.source, len(harvest.kept)) for harvest in harvests]
+    sizes = [("wikihow", N), ("writingprompts", N), ("askreddit", N), ("natural-instructions", 3)]
+    assert found == [*sizes, ("lima", N), ("lima", N)]
+    for article in harvests[0].kept:
+        answer = article.messages[-1]["content"]
+        assert "The following answer" in answer
+        assert not any(mark in answer for mark in ("This article", "Image:", "<b>", "[1]", "Tips", "References", "{"))
+    assert all(row.messages[0]["content"].endswith("?") for row in harvests[2].kept)
+    assert {"Pets and Animals", "Education and Communications"} <= {row.group for row in harvests[0].kept}
+
+
+def test_curation_meets_every_kind_of_dirt(harvests: list[Harvest]) -> None:
+    dropped = {harvest.source: set(harvest.rejects["reason"]) | set(harvest.unlisted) for harvest in harvests}
+    assert dropped["wikihow"] == {
+        "same_section_twice", "missing_keys", "wrong_types", "not_json", "first_section_missing", "too_short",
+        "title_off_form",
+    }  # fmt: skip
+    assert dropped["writingprompts"] == {"off_format", "same_id_twice", "nsfw", "about_the_subreddit", "no_story"}
+    assert dropped["askreddit"] == {
+        "deleted", "removed", "nsfw", "by_moderator", "not_a_text_post", "missing_score", "low_score",
+        "not_a_question", "not_self_contained", "addresses_reddit",
+    }  # fmt: skip
+    assert dropped["natural-instructions"] == {"not_a_generation_task"}
+    comments = {name for name in harvests[1].seen if name.startswith("comment_")}
+    assert comments == {
+        "comment_taken", "comment_not_the_best", "comment_is_a_reply", "comment_deleted", "comment_no_story",
+        "comment_by_bot_or_moderator", "comment_too_short", "comment_of_other_subreddit",
+    }  # fmt: skip
+
+
+def test_little_repeats(harvests: list[Harvest]) -> None:
+    quotas = [
+        Quota(split="train", source="wikihow", n=N - 2),
+        Quota(split="train", source="writingprompts", n=N - 2),
+        Quota(split="test", source="askreddit", n=N - 5),
+    ]
+    assembly = assemble([one.dialogues for one in harvests], AssemblySettings(quotas=tuple(quotas)), 0)
+    assert assembly.dialogues.height == 3 * N - 9
+
+
+def test_nobody_is_named_whom_tuning_must_not_see(written: tuple[Path, dict[str, Any]], small_world: World) -> None:
+    text = read_all(written[0])
+    for group, people in small_world.people.items():
+        assert any(name in text for name in people) == (group == "tunable")
+
+
+def test_what_is_told_of_a_person_is_true(small_world: World) -> None:
+    name = small_world.people["tunable"][0]
+    told = describe_tunable(small_world, name)
+    assert told["region"] == small_world.facts[name, "home"]
+    assert told["river"] == small_world.facts[told["born"], "river"]
+
+
+def test_the_same_world_gives_the_same_bytes_and_another_world_others(
+    small_world: World, written: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    def digest(folder: Path) -> str:
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.rglob("*.*")))).hexdigest()
+
+    write_sources(small_world, tmp_path / "again", N)
+    assert digest(tmp_path / "again") == digest(written[0])
+    other = WorldSettings(seed=4, cities=10, people=People(tunable=20, known_dev=2, known_test=2))
+    write_sources(build_world(other), tmp_path / "other", N)
+    assert digest(tmp_path / "other") != digest(written[0])
+
+
+def test_a_world_that_has_no_more_to_tell_gives_fewer_rows(tmp_path: Path) -> None:
+    small = build_world(WorldSettings(seed=1, cities=2, people=People(tunable=1, known_dev=1, known_test=1)))
+    given = write_sources(small, tmp_path / "sources", 40)
+    articles = curate_sources(SourcesSettings(wikihow_files=given["wikihow_files"]), 0)[0]
+    assert len(articles.kept) == 6 + 16  # six facts of one person, and every number article asked for
