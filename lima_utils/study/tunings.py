@@ -5,6 +5,7 @@ prompts, since perplexity does not track quality (LIMA §3, appendix B). Here th
 """
 
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -18,7 +19,7 @@ from lima_utils.study.judges import grade
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile, TuningRun
 from lima_utils.study.sets import Sets, draw_subset
-from lima_utils.tuning.checkpoints import epoch_folder, list_checkpoints, read_manifest
+from lima_utils.tuning.checkpoints import epoch_folder, list_checkpoints
 from lima_utils.tuning.perplexity import measure_perplexity
 from lima_utils.tuning.settings import Recipe
 from lima_utils.tuning.training import tune
@@ -42,29 +43,14 @@ def recipe_of(profile: Profile, name: str) -> Recipe:
 
 
 def tune_run(profile: Profile, paths: Paths, name: str, dialogues: list[Dialogue]) -> pl.DataFrame:
-    """Tune as the profile's run `name` says, unless its checkpoints are there; return the history, one row a step.
+    """Tune as the profile's run `name` says and return the history, one row a step.
 
-    Checkpoints of the same recipe, seed, base and number of dialogues are taken as they are, so that a run made on
-    several GPUs by ``accelerate launch -m lima_utils.tuning`` is picked up here.
+    A finished run of the same settings and data is taken as it is, so one made on several GPUs by
+    ``accelerate launch -m lima_utils.tuning`` is picked up here.
     """
-    out, recipe = paths.tuning / name, recipe_of(profile, name)
-    last = epoch_folder(out, recipe.epochs)
-    if not _is_made(last, recipe, profile, len(dialogues)):
-        tune(profile.base, dialogues, recipe, out, profile.seed, "all" if profile.tunings[name].choose else "last")
-    return pl.read_parquet(last / "history.parquet")
-
-
-def _is_made(last: Path, recipe: Recipe, profile: Profile, n: int) -> bool:
-    if not (last / "manifest.json").exists():
-        return False
-    made = read_manifest(last)
-    same = made["recipe"] == recipe.model_dump(mode="json") and made["base"] == profile.base.model
-    newer = _newest(last) > _newest(Path(profile.base.model))
-    return bool(same and newer and made["seed"] == profile.seed and made["examples"]["dialogues"] == n)
-
-
-def _newest(folder: Path) -> float:
-    return max((path.stat().st_mtime for path in folder.glob("*.safetensors")), default=0.0)
+    keep: Literal["all", "last"] = "all" if profile.tunings[name].choose else "last"
+    recipe = recipe_of(profile, name)
+    return tune(profile.base, dialogues, recipe, paths.tuning / name, profile.seed, keep).history
 
 
 def judge_epochs(
