@@ -41,7 +41,9 @@ class RoomyLayer(DynamicLayer):
         """Keep only the rows `indices`."""
         if self.keys is not None:
             used = self.keys.shape[2]
-            self._room = [room[indices] for room in self._room]
+            for place, room in enumerate(self._room):
+                self._room[place] = room.new_empty(len(indices), *room.shape[1:])
+                self._room[place][:, :, :used] = room[:, :, :used][indices]
             self.keys, self.values = (room[:, :, :used] for room in self._room)
 
 

@@ -21,6 +21,8 @@ HEAD = 128
 """Candidates looked at before the whole vocabulary is sorted: nearly every nucleus lies within."""
 CHECK_EVERY = 8
 """Steps between two searches for stop strings."""
+IDLE = 0.2
+"""Share of finished rows from which a batch is cut down to those that go on; each cut copies the whole cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class _Batch:
         self.model, self.sampling = model, sampling
         rows, longest = len(prompts), max(len(prompt) for prompt in prompts)
         self.limits = [min(sampling.max_new_tokens, context - len(prompt)) for prompt in prompts]
-        self.steps = max(self.limits)
+        self.steps, self.last_position = max(self.limits), context - 1  # only finished rows would run past it
         self.inputs = torch.full((rows, longest), pad_id)
         self.mask = torch.zeros(rows, longest + self.steps, dtype=torch.long)
         for row, prompt in enumerate(prompts):  # left padding: every row's next position is the same column
@@ -117,7 +119,7 @@ class _Batch:
         rows, longest = self.inputs.shape
         device = self.model.device
         cache = make_cache(self.model.config)
-        live = torch.arange(rows, device=device)
+        live, going = torch.arange(rows, device=device), torch.ones(rows, dtype=torch.bool, device=device)
         limits = torch.tensor(self.limits, device=device)
         ending = torch.tensor(sorted(stop_ids), device=device)
         ids = torch.zeros(rows, self.steps, dtype=torch.long, device=device)
@@ -147,20 +149,23 @@ class _Batch:
                 seen.scatter_(1, token[:, None], True)
             ids[live, step] = token
             ended = torch.isin(token, ending)
-            stopped[live] = ended
-            lengths[live] = step + 1
+            stopped[live[going & ended]] = True
+            lengths[live[going]] = step + 1
             if stops and ((step + 1) % CHECK_EVERY == 0 or step + 1 == self.steps):
-                hits = self._cut_at_strings(tokenizer, ids, live, step + 1, stops, lengths)
-                stopped[live] |= hits
+                hits = self._cut_at_strings(tokenizer, ids, live, going, step + 1, stops, lengths)
+                stopped[live[hits]] = True
                 ended = ended | hits
-            ended = ended | (limits[live] <= step + 1)
-            inputs, positions = token[:, None], positions[:, -1:] + 1
-            if bool(ended.any()):
-                keep = (~ended).nonzero().squeeze(1)
-                if not len(keep):
-                    break
+            going &= ~ended & (limits[live] > step + 1)
+            inputs, positions = token[:, None], (positions[:, -1:] + 1).clamp(max=self.last_position)
+            left = int(going.sum())
+            if not left:
+                break
+            if len(going) - left >= IDLE * len(going):
+                keep = going.nonzero().squeeze(1)
                 cache.batch_select_indices(keep)
-                live, inputs, positions, mask, draws = (t[keep] for t in (live, inputs, positions, mask, draws))
+                live, going, inputs, positions, mask, draws = (
+                    t[keep] for t in (live, going, inputs, positions, mask, draws)
+                )
                 seen = None if seen is None else seen[keep]
         ended_by_id = torch.isin(ids, ending)
         return [
@@ -180,21 +185,21 @@ class _Batch:
         tokenizer: PreTrainedTokenizerBase,
         ids: torch.Tensor,
         live: torch.Tensor,
+        going: torch.Tensor,
         length: int,
         stops: Sequence[str],
         lengths: torch.Tensor,
     ) -> torch.Tensor:
-        """Return which live rows hold a stop string, and set their length to the shortest that does."""
-        hits = []
-        for row in live.tolist():
+        """Return which rows under way hold a stop string, and set their length to the shortest that does."""
+        hits = torch.zeros_like(going)
+        for place in going.nonzero().flatten().tolist():
+            row = int(live[place])
             tokens = ids[row, :length].tolist()
-            hit = _holds(tokenizer, tokens, stops)
-            hits.append(hit)
-            if hit:
+            if _holds(tokenizer, tokens, stops):
                 while _holds(tokenizer, tokens[:-1], stops):
                     tokens.pop()
-                lengths[row] = len(tokens)
-        return torch.tensor(hits, device=ids.device)
+                lengths[row], hits[place] = len(tokens), True
+        return hits
 
 
 def _holds(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], stops: Sequence[str]) -> bool:
