@@ -10,8 +10,8 @@ UNKNOWN = "unknown"
 
 _CHANGES = {
     "stackexchange": "shortened to one question and its best answer; links, images and tags removed",
-    "stackexchange-comments": "shortened to one question, its best answer and the comments of their two authors; links, "
-    "images, tags and names removed",
+    "stackexchange-comments": "shortened to one question, its best answer and the comments of their two authors; "
+    "links, images, tags and names removed",
     "wikihow": "title turned into a question; links, images and some sections removed",
     "writingprompts": "tag, links and later remarks removed",
     "askreddit": "title only; its address to the readers removed",
