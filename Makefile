@@ -7,7 +7,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STUDY := $(BIN)/python -m lima_utils.study
-SOURCES := lima_utils tests bench notebooks
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -34,10 +33,10 @@ check: $(READY) ## form, types and notebooks, without running tests
 	@$(STUDY) check
 
 bench: $(READY) ## measure speed and memory, side by side with public peers
-	@for script in bench/*.py; do OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out bench/report.py,$(wildcard bench/*.py)); do OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
 
 lab: $(READY) ## open the notebooks in Jupyter
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 clean: ## remove what runs and renders made (not the environment)
 	rm -rf runs chapters _book _chapters.yml .quarto .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
