@@ -53,6 +53,6 @@ $(READY): requirements.lock pyproject.toml
 		exit 2; }
 	@echo "Making $(VENV) from requirements.lock (a few minutes, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-compile -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@

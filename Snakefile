@@ -27,8 +27,9 @@ COMMAND = (
     f" run {{params}} --profile {shlex.quote(GIVEN)}"
 )
 os.environ[SCHEDULER] = str(os.getpid())
-for step in STEPS:
-    drop_stale_receipt(step, PATHS)
+if workflow.is_main_process:  # and not once more on every node of a cluster
+    for step in STEPS:
+        drop_stale_receipt(step, PATHS)
 
 
 wildcard_constraints:

@@ -1,7 +1,6 @@
 """Command line of the study: `python -m lima_utils.study {run,book,preview,check,profiles}`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -77,5 +76,4 @@ def _run(given: argparse.Namespace, root: Path) -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     sys.exit(main())

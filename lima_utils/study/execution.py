@@ -118,6 +118,7 @@ def _kernel_options() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         environment = {
             "JUPYTER_RUNTIME_DIR": folder,
+            "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the same name in the home folder
             "TQDM_DISABLE": "1",
             "PYTHONWARNINGS": "ignore:IProgress not found",
             **{name: value for name, value in os.environ.items() if name != "JUPYTER_RUNTIME_DIR"},
