@@ -20,6 +20,7 @@ TITLES = {
     "known.": "Known facts right, K = {k}",
     "unknown.": "Unknown facts right, K = {k}",
     "reasoning.max3.": "Largest of three right, K = {k}",
+    "reasoning.max3.gain": "Gain in largest of three to the largest K",
     "chance.fact": "Chance for a fact",
     "branching.base": "Branching factor, base",
     "branching.tuned": "Branching factor, tuned",
@@ -57,7 +58,7 @@ def gather(results: Mapping[str, Estimate], profile: Profile) -> list[Estimate]:
     names += [f"preference.{rival}.{outcome}" for rival in rivals for outcome in ("win", "tie", "lose")]
     names += [f"quality.{label}" for label in ("excellent", "pass", "fail")]
     names += [f"ablation.{name}" for name in ("filtered", "unfiltered", "homogeneous")]
-    names += ["dialogue.without", "dialogue.with"]
+    names += ["dialogue.without", "dialogue.with", "reasoning.max3.gain"]
     return [results[name] for name in names if name in results]
 
 
@@ -65,23 +66,53 @@ def _nearest(sizes: Sequence[int], wanted: int) -> int:
     return min((k for k in sizes if k > 0), key=lambda k: abs(k - wanted), default=wanted)
 
 
+SHOWN_SIZES = (0, 128, 1000)
+"""The numbers of examples whose known facts the summary's table shows; the chapters show all."""
+
+
 def summary_table(headline: Sequence[Estimate]) -> pl.DataFrame:
-    """Return the summary: verdicts on the claims first, then what was measured, with intervals."""
+    """Return the summary: verdicts on the claims with what decided them, then what was measured, with intervals."""
+    by_name = {estimate.name: estimate for estimate in headline}
     rows: list[dict[str, Any]] = [
-        {"finding": CLAIMS[e.name.removeprefix("verdict.")], "result": f"**{e.verdict}**", "n": None}
-        for e in headline
-        if e.verdict
+        {"finding": CLAIMS[claim], "result": f"**{by_name[f'verdict.{claim}'].verdict}**: {_reason(claim, by_name)}"}
+        for claim in CLAIMS
+        if f"verdict.{claim}" in by_name
     ]
+    shown = {f"known.k{k}" for k in SHOWN_SIZES}
     rows += [
         {"finding": _title(e), "result": _value(e), "n": e.n}
         for e in headline
-        if e.verdict is None and not e.name.startswith("preference.")
+        if e.verdict is None
+        and not e.name.startswith("preference.")
+        and (not e.name.startswith("known.") or e.name in shown)
     ]
     for rival in _rivals(headline):
         shares = {e.name.split(".")[-1]: e for e in headline if e.name.startswith(f"preference.{rival}.")}
         told = " / ".join(percentage(shares[outcome]) for outcome in ("win", "tie", "lose"))
         rows.append({"finding": f"Against {rival}: win / tie / lose", "result": told, "n": shares["win"].n})
     return pl.DataFrame(rows, schema={"finding": pl.String, "result": pl.String, "n": pl.Int64})
+
+
+def _reason(claim: str, by_name: Mapping[str, Estimate]) -> str:
+    """Return the numbers that decide a claim; the rule itself stands in chapter 07."""
+    told = {name.split(".k")[0]: percentage(e) for name, e in by_name.items() if ".k" in name}
+    if claim == "C1":
+        return f"{told['style']} in full style, 95 % wanted"
+    if claim == "C2":
+        chance = 100 * (by_name["chance.fact"].estimate or 0)
+        known = max((e for n, e in by_name.items() if n.startswith("known.k")), key=lambda e: -abs(_size(e) - 1000))
+        return (
+            f"{percentage(known)} of known facts, 95 % wanted; {told['unknown']} of unknown ones, chance {chance:.1f} %"
+        )
+    if claim == "C3":
+        shares = [percentage(by_name[f"ablation.{name}"]) for name in ("filtered", "unfiltered", "homogeneous")]
+        return "filtered {}, unfiltered {}, homogeneous {}".format(*shares)
+    gain = by_name["reasoning.max3.gain"]
+    return f"largest of three gains {percentage(gain)} beyond the K at which style is judged"
+
+
+def _size(estimate: Estimate) -> int:
+    return int(estimate.name.rsplit("k", 1)[-1])
 
 
 def _rivals(headline: Sequence[Estimate]) -> list[str]:

@@ -5,7 +5,15 @@ import pytest
 
 from lima_utils.records import Estimate
 from lima_utils.study.headline import gather, summary_table
-from lima_utils.study.hypothesis import Sweep, decide, estimate_all, fit_errors, knowledge_table, verdict_table
+from lima_utils.study.hypothesis import (
+    Sweep,
+    decide,
+    estimate_all,
+    fit_errors,
+    knowledge_table,
+    say_knowledge,
+    verdict_table,
+)
 from lima_utils.study.profiles import load_profile
 from lima_utils.world.facts import World, build_world
 from lima_utils.world.settings import WorldSettings
@@ -112,4 +120,6 @@ def test_the_headline_has_the_stable_names_and_a_row_each(world: World, estimate
     assert verdict_table(decide(sweep, estimates))["verdict"].to_list()[3] == "contradicted"
     assert knowledge_table(sweep, estimates)["K"].to_list() == list(SIZES)
     table = summary_table(headline)
-    assert table["result"][0] == "**supported**"
+    assert table["result"][0].startswith("**supported**: 100 %")
+    assert len(table) == 4 + len([n for n in names if not n.startswith(("verdict.", "known."))]) + 3
+    assert say_knowledge(sweep, estimates, decide(sweep, estimates)).count("K =") == 2

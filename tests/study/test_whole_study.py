@@ -67,7 +67,7 @@ def test_the_study_writes_every_record_that_the_headline_promises(nano: Path) ->
     expected |= {f"quality.{label}" for label in ("excellent", "pass", "fail")}
     expected |= {f"preference.{s}.{o}" for s in ("base", "in-context", "noisy") for o in ("win", "tie", "lose")}
     expected |= {f"ablation.{name}" for name in ("filtered", "unfiltered", "homogeneous")}
-    expected |= {"dialogue.without", "dialogue.with"}
+    expected |= {"dialogue.without", "dialogue.with", "reasoning.max3.gain"}
     assert set(rows) == expected
     for row in rows.values():
         keys = {"name", "estimate", "low", "high", "level", "n", "method", "unit", "seed"}
