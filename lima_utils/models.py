@@ -1,5 +1,7 @@
 """Loading language models: from a folder or from the hub, safetensors alone, never remote code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +20,10 @@ def load_model(
     the way out.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers import AutoModelForCausalLM
 
-    if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
-        raise StudyError(f"{name}: no such model folder; make it first, or name a model of the Hugging Face hub.")
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    tokenizer = load_tokenizer(name, revision)
+    with _failing_with_a_sentence(name):
         model = AutoModelForCausalLM.from_pretrained(
             name,
             revision=revision or "main",
@@ -33,12 +31,44 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=False,
         )
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    torch.nn.Module.to(model, place)  # the library wraps its own `to` in a type that hides the model
+    return model.eval(), tokenizer
+
+
+def load_tokenizer(name: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
+    """Return a model's tokenizer; StudyError as for :func:`load_model`."""
+    from transformers import AutoTokenizer
+
+    with _failing_with_a_sentence(name):
+        return AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+
+
+def load_skeleton(name: str, revision: str | None = None, dtype: str = "float32") -> "PreTrainedModel":
+    """Return a model without weights, on the meta device: its shapes alone."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with _failing_with_a_sentence(name), torch.device("meta"):
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            config, dtype=getattr(torch, dtype), trust_remote_code=False
+        )
+    return model
+
+
+@contextmanager
+def _failing_with_a_sentence(name: str) -> Iterator[None]:
+    from transformers.utils import logging
+
+    if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
+        raise StudyError(f"{name}: no such model folder; make it first, or name a model of the Hugging Face hub.")
+    logging.disable_progress_bar()
+    try:
+        yield
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:240]
         raise StudyError(
             f"model {name!r} cannot be loaded ({reason}); give a folder that holds config.json, a tokenizer and "
             "*.safetensors, or download it once with `hf download` where the hub can be reached."
         ) from error
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    torch.nn.Module.to(model, place)  # the library wraps its own `to` in a type that hides the model
-    return model.eval(), tokenizer

@@ -37,12 +37,14 @@ def find_layers(model: nn.Module) -> nn.ModuleList:
 
 
 @contextmanager
-def residual_dropout(model: PreTrainedModel, top: float) -> Iterator[None]:
-    """Within the block, drop residual branches whenever `model` is in training mode; afterwards no trace is left."""
+def residual_dropout(model: PreTrainedModel, top: float, branches: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Within the block, drop the `branches` found in `model` while it trains; afterwards no trace is left."""
     handles = []
+    layers = find_layers(model)
     if top > 0:
-        for branches, rate in zip(find_branches(model), layer_rates(len(find_layers(model)), top), strict=True):
-            handles += [branch.register_forward_hook(_Drop(rate)) for branch in branches if rate > 0]
+        for layer, names, rate in zip(layers, branches, layer_rates(len(layers), top), strict=True):
+            modules = [layer.get_submodule(name) for name in names if rate > 0]
+            handles += [module.register_forward_hook(_Drop(rate)) for module in modules]
     try:
         yield
     finally:
@@ -77,8 +79,8 @@ def drop(values: torch.Tensor, rate: float) -> torch.Tensor:
     return values * kept.to(values.dtype).mul_(1 / (1 - rate))
 
 
-def find_branches(model: PreTrainedModel) -> list[list[nn.Module]]:
-    """Return for every layer the modules whose outputs are added to the residual stream (two, or one called twice).
+def find_branches(model: PreTrainedModel) -> list[list[str]]:
+    """Return for every layer the names of the modules that it adds to its stream (two, or one called twice).
 
     StudyError names the layer where no such pair exists (norms on the stream, or modules that add the stream).
     """
@@ -96,7 +98,7 @@ def find_branches(model: PreTrainedModel) -> list[list[nn.Module]]:
                 "two of its modules to a residual stream, so residual dropout has no place; set "
                 "tuning.residual_dropout to 0 or choose another base."
             )
-        branches.append([layer.get_submodule(name) for name in found[shape]])
+        branches.append(found[shape])
     return branches
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,9 +14,10 @@ from transformers import PreTrainedModel
 
 from lima_utils.errors import StudyError
 from lima_utils.tuning.attention import quick_attention
-from lima_utils.tuning.batches import draw_batches, micro_batches
+from lima_utils.tuning.batches import MicroBatch, collate, cut_batch, draw_batches
 from lima_utils.tuning.dialogues import Encoded, Example
-from lima_utils.tuning.dropout import residual_dropout
+from lima_utils.tuning.distributed import Ranks, shard, whole
+from lima_utils.tuning.dropout import find_branches, residual_dropout
 from lima_utils.tuning.lora import add_lora, merge_lora
 from lima_utils.tuning.loss import LabelHead, label_positions_only
 from lima_utils.tuning.optimiser import RowMask, learning_rate, make_optimiser
@@ -24,6 +25,7 @@ from lima_utils.tuning.settings import Recipe
 from lima_utils.tuning.state import StateFolder
 from lima_utils.tuning.tokens import TurnTokens
 
+ALONE = Ranks()
 AfterEpoch = Callable[[int, PreTrainedModel, pl.DataFrame], None]
 """Called after every epoch with its number, from 1, the plain model in evaluation mode, and the history so far."""
 
@@ -36,20 +38,27 @@ def train(
     tokens: TurnTokens,
     after_epoch: AfterEpoch | None = None,
     states: StateFolder | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[PreTrainedModel, pl.DataFrame]:
     """Run the recipe on `model` in place; return it in evaluation mode (adapters merged) and its history.
 
-    With `states`, the run takes up the newest state and saves one after every epoch and every so many steps.
+    With `states`, the run takes up the newest state and saves one after every epoch and every so many steps. On
+    several `ranks`, rank 0 alone needs the weights: full tuning shards them, LoRA runs whole on every rank.
     """
+    branches = ranks.share(find_branches(model) if recipe.residual_dropout and ranks.rank == 0 else [])
     trained: nn.Module = add_lora(model, recipe, tokens.new_ids) if recipe.method == "lora" else model
+    if recipe.method == "full" and ranks.mesh is not None:
+        shard(model, ranks, recipe.precision == "bf16")
+    if ranks.rank:
+        torch.manual_seed(torch.initial_seed() + ranks.rank)  # ranks read different dialogues: they drop differently
     batches = math.ceil(len(encoded.examples) / recipe.batch)
     with ExitStack() as stack:
-        stack.enter_context(residual_dropout(model, recipe.residual_dropout))
+        stack.enter_context(residual_dropout(model, recipe.residual_dropout, branches))
         stack.enter_context(quick_attention(model))
         head = stack.enter_context(label_positions_only(model))
         if recipe.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        run = _Run(model, trained, head, recipe, tokens, batches * recipe.epochs)
+        run = _Run(model, trained, head, recipe, tokens, batches * recipe.epochs, ranks)
         run.history = [] if states is None else states.load(trained, run.optimiser)
         for epoch in range(1 + len(run.history) // batches, recipe.epochs + 1):
             trained.train()
@@ -60,8 +69,8 @@ def train(
                     states.save(trained, run.optimiser, run.history)
             trained.eval()
             if after_epoch is not None:
-                whole = merge_lora(copy.deepcopy(trained)) if isinstance(trained, PeftModel) else model
-                after_epoch(epoch, whole, pl.DataFrame(run.history))
+                plain = merge_lora(copy.deepcopy(trained)) if isinstance(trained, PeftModel) else model
+                after_epoch(epoch, plain, pl.DataFrame(run.history))
             if states is not None and epoch < recipe.epochs:
                 states.save(trained, run.optimiser, run.history)
         if recipe.gradient_checkpointing:
@@ -83,9 +92,13 @@ class _Run:
         recipe: Recipe,
         tokens: TurnTokens,
         steps: int,
+        ranks: Ranks,
     ) -> None:
         self.model, self.trained, self.head, self.recipe, self.steps = model, trained, head, recipe, steps
-        self.pad_id = tokens.pad_id
+        self.pad_id, self.ranks = tokens.pad_id, ranks
+        self.replicated = ranks.mesh is not None and recipe.method == "lora"
+        # FSDP averages gradients over the ranks; what is wanted is their sum
+        self.scale = ranks.count if ranks.mesh is not None and recipe.method == "full" else 1
         masked = recipe.embedding == "new-tokens" and recipe.method == "full"
         self.rows = RowMask(model, tokens.new_ids) if masked else None
         self.optimiser = make_optimiser(trained, recipe)
@@ -95,13 +108,17 @@ class _Run:
         """Take one step on exactly these examples, whatever their cut; the loss is a mean over all their labels."""
         labels = sum(example.labels for example in examples)
         total = torch.zeros((), device=self.model.device)
-        for micro in micro_batches(examples, self.recipe.micro_tokens, self.pad_id):
+        for micro in self._micro_batches(examples):
             loss = self.head.loss(self.trained, micro.to(self.model.device), self.recipe.precision) / labels
-            loss.backward()
+            (loss * self.scale).backward()
             total += loss.detach()
+        total = self.ranks.sum(total)
+        if self.replicated:
+            for parameter in self.parameters:
+                self.ranks.sum(parameter.grad)
         if self.rows is not None:
             self.rows.apply()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm or math.inf).item()
+        norm = whole(nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm or math.inf)).item()
         self._refuse_numbers_gone_wrong(total.item(), norm)
         rate = learning_rate(self.recipe, len(self.history), self.steps)
         for group in self.optimiser.param_groups:
@@ -119,6 +136,16 @@ class _Run:
                 "labels": labels,
             }
         )
+
+    def _micro_batches(self, examples: Sequence[Example]) -> Iterator[MicroBatch]:
+        """Yield what this rank reads of a batch; where nothing is left for it, one token without a label."""
+        lengths = [len(example.inputs) for example in examples]
+        for part in self.ranks.deal(cut_batch(lengths, self.recipe.micro_tokens), lengths):
+            if part is None:
+                nothing = torch.zeros(0, dtype=torch.long)
+                yield MicroBatch(examples[0].inputs[None, :1], nothing, nothing)
+            else:
+                yield collate([examples[index] for index in part], self.pad_id)
 
     def _refuse_numbers_gone_wrong(self, loss: float, norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):

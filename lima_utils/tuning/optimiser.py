@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 from lima_utils.tuning.settings import Recipe
@@ -46,13 +47,17 @@ class RowMask:
 
     def __init__(self, model: nn.Module, new_ids: Iterable[int]) -> None:
         self.tables = embedding_tables(model)
-        self.rows = torch.tensor(sorted(new_ids), device=self.tables[0].device)
+        self.masks = []
+        for table in self.tables:
+            mask = torch.zeros(table.shape[0], 1, dtype=table.dtype, device=table.device)
+            mask[sorted(new_ids)] = 1
+            if isinstance(table, DTensor):
+                mask = distribute_tensor(mask, table.device_mesh, table.placements)
+            self.masks.append(mask)
 
     @torch.no_grad()
     def apply(self) -> None:
         """Clear the gradients in place; call it before the optimiser's step."""
-        for table in self.tables:
+        for table, mask in zip(self.tables, self.masks, strict=True):
             if table.grad is not None:
-                kept = table.grad[self.rows]
-                table.grad.zero_()
-                table.grad[self.rows] = kept
+                table.grad *= mask

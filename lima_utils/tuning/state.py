@@ -20,6 +20,7 @@ from torch import nn
 
 from lima_utils.files import read_json, replacing, write_json
 from lima_utils.tuning.dialogues import Encoded
+from lima_utils.tuning.distributed import Ranks, as_part_of, local_part
 from lima_utils.tuning.settings import BaseSettings, Recipe
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -40,14 +41,17 @@ def fingerprint(base: BaseSettings, recipe: Recipe, encoded: Encoded, seed: int)
 class StateFolder:
     """Keeps the newest state of one run in its output folder."""
 
-    def __init__(self, out: Path, print_: str, every: int | None) -> None:
-        self.out, self.print, self.every = out, print_, every
+    def __init__(self, out: Path, print_: str, every: int | None, ranks: Ranks) -> None:
+        self.out, self.every, self.ranks = out, every, ranks
+        self.print = f"{print_}, {ranks.count} ranks"  # each rank keeps its own part, so their number must be the same
 
     def clear_leftovers(self) -> None:
         """Remove what a killed run left half-written, and states of runs with other settings."""
-        for path in self.out.glob(".*.partial"):
-            shutil.rmtree(path, ignore_errors=True)
-        self._remove(path for path in self.out.glob("state-*") if self._step_of(path) is None)
+        if self.ranks.rank == 0:
+            for path in self.out.glob(".*.partial"):
+                shutil.rmtree(path, ignore_errors=True)
+            self._remove(path for path in self.out.glob("state-*") if self._step_of(path) is None)
+        self.ranks.wait()
 
     def newest(self) -> Path | None:
         """Return the newest whole state of this run."""
@@ -60,28 +64,36 @@ class StateFolder:
         if torch.cuda.is_available():
             tensors["rng.cuda"] = torch.cuda.get_rng_state()
         for name, parameter in _trained(trained):
-            tensors[f"parameter.{name}"] = parameter.detach()
+            tensors[f"parameter.{name}"] = local_part(parameter.detach())
             for moment in MOMENTS:
-                tensors[f"{moment}.{name}"] = optimiser.state[parameter][moment]
+                tensors[f"{moment}.{name}"] = local_part(optimiser.state[parameter][moment])
+        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         target = self.out / f"state-{len(history):06d}"
-        with replacing(target) as aside:
-            aside.mkdir()
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, aside / "state.safetensors")
-            pl.DataFrame(history).write_parquet(aside / "history.parquet")
-            write_json(aside / "manifest.json", {"fingerprint": self.print, "step": len(history)})
-        self._remove(path for path in self.out.glob("state-*") if path != target)
+        if self.ranks.rank == 0:
+            with replacing(target) as aside:
+                aside.mkdir()
+                self.ranks.share(aside)
+                save_file(tensors, aside / self._file)
+                self.ranks.wait()
+                pl.DataFrame(history).write_parquet(aside / "history.parquet")
+                write_json(aside / "manifest.json", {"fingerprint": self.print, "step": len(history)})
+            self._remove(path for path in self.out.glob("state-*") if path != target)
+        else:
+            save_file(tensors, self.ranks.share(target) / self._file)
+            self.ranks.wait()
+        self.ranks.wait()
 
     def load(self, trained: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
         """Put the newest state into model, optimiser and generators; return its history, empty if there is none."""
         folder = self.newest()
         if folder is None:
             return []
-        tensors = load_file(folder / "state.safetensors")
+        tensors = load_file(folder / self._file)
         with torch.no_grad():
             for name, parameter in _trained(trained):
-                parameter.copy_(tensors[f"parameter.{name}"])
-                state = {moment: tensors[f"{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
-                optimiser.state[parameter] = state
+                local_part(parameter).copy_(tensors[f"parameter.{name}"])
+                parts = {moment: tensors[f"{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
+                optimiser.state[parameter] = {key: as_part_of(parameter, part) for key, part in parts.items()}
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rng.cuda"])
@@ -89,7 +101,12 @@ class StateFolder:
 
     def finish(self) -> None:
         """Remove the state: the run is done and its checkpoints hold all that matters."""
-        self._remove(self.out.glob("state-*"))
+        if self.ranks.rank == 0:
+            self._remove(self.out.glob("state-*"))
+
+    @property
+    def _file(self) -> str:
+        return f"rank-{self.ranks.rank:04d}.safetensors"
 
     def _step_of(self, folder: Path) -> int | None:
         path = folder / "manifest.json"

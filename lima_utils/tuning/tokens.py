@@ -23,15 +23,23 @@ class TurnTokens:
     eot_id: int
     pad_id: int
     new_ids: tuple[int, ...]
+    learnt: int
+    """How many tokens the base's tokenizer held before."""
 
 
 def add_turn_tokens(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, eot_token: str, seed: int = 0
 ) -> TurnTokens:
-    """Give `model` and `tokenizer` an EOT and a padding token, in place; generation stops on EOT, never on padding.
+    """Give `model` and `tokenizer` an EOT and a padding token, in place; generation stops on EOT, never on padding."""
+    tokens = extend_tokenizer(tokenizer, eot_token)
+    extend_model(model, tokenizer, tokens, seed)
+    return tokens
 
-    A tokenizer that already holds `eot_token` keeps it (the text must then be unused in pretraining). The rows of new
-    tokens, in the embedding and in an untied output head, start at the mean of the learnt rows plus a little noise.
+
+def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, eot_token: str) -> TurnTokens:
+    """Add EOT and, unless there is one that is nothing else, a padding token; EOT becomes the tokenizer's EOS.
+
+    A tokenizer that already holds `eot_token` keeps it (the text must then be unused in pretraining).
     """
     known = tokenizer.get_vocab()
     learnt = len(tokenizer)
@@ -44,16 +52,24 @@ def add_turn_tokens(
         tokenizer.add_tokens(new, special_tokens=True)
     tokenizer.pad_token, tokenizer.eos_token = pad, eot_token
     eot_id, pad_id = (tokenizer.get_vocab()[token] for token in (eot_token, pad))
+    tokenizer.chat_template = chat_template(tokenizer, eot_token)
+    rows = sorted({eot_id, pad_id} if PAD_TOKEN in new else {eot_id})
+    return TurnTokens(eot_id, pad_id, tuple(rows), learnt)
+
+
+def extend_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: TurnTokens, seed: int = 0) -> None:
+    """Make room for the new tokens in embedding and head, start their rows, and write the generation settings.
+
+    The rows start at the mean of the learnt rows plus a little noise, in the embedding and in an untied head.
+    """
     if len(tokenizer) > cast(nn.Embedding, model.get_input_embeddings()).num_embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    rows = sorted({eot_id, pad_id} if PAD_TOKEN in new else {eot_id})
-    _start_rows(model, rows, learnt, seed)
-    tokenizer.chat_template = chat_template(tokenizer, eot_token)
-    model.config.pad_token_id, model.config.eos_token_id = pad_id, eot_id
+    if model.device.type != "meta":  # a skeleton on another rank gets its weights later
+        _start_rows(model, list(tokens.new_ids), tokens.learnt, seed)
+    model.config.pad_token_id, model.config.eos_token_id = tokens.pad_id, tokens.eot_id
     model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=eot_id, pad_token_id=pad_id
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokens.eot_id, pad_token_id=tokens.pad_id
     )
-    return TurnTokens(eot_id, pad_id, tuple(rows))
 
 
 def chat_template(tokenizer: PreTrainedTokenizerBase, eot_token: str) -> str:

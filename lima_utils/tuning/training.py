@@ -1,7 +1,6 @@
 """Tuning: ``tune`` reads a base from disk and leaves checkpoints; ``tune_model`` works in memory, for sweeps."""
 
 import copy
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,15 +14,15 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lima_utils.errors import StudyError
-from lima_utils.files import ensure_directory
-from lima_utils.models import load_model
+from lima_utils.models import load_model, load_skeleton, load_tokenizer
 from lima_utils.records import Dialogue, Message
-from lima_utils.tuning.checkpoints import epoch_folder, list_checkpoints, read_manifest, write_checkpoint
+from lima_utils.tuning.checkpoints import RunFolder
 from lima_utils.tuning.dialogues import encode_dialogues
+from lima_utils.tuning.distributed import Ranks, gather_weights, join_ranks
 from lima_utils.tuning.loop import train
 from lima_utils.tuning.settings import BaseSettings, Recipe
 from lima_utils.tuning.state import StateFolder, fingerprint
-from lima_utils.tuning.tokens import TurnTokens, add_turn_tokens
+from lima_utils.tuning.tokens import TurnTokens, add_turn_tokens, extend_model, extend_tokenizer
 
 Dialogues = Sequence[Dialogue | Sequence[Message]]
 OnEpoch = Callable[[int, PreTrainedModel], None]
@@ -72,40 +71,49 @@ def tune(
     """
     start = time.perf_counter()
     settings = base if isinstance(base, BaseSettings) else BaseSettings(model=str(base))
-    model, tokenizer = load_model(settings.model, settings.revision, settings.dtype)
-    with _seeded(seed, model.device, recipe.threads), _failing_with_a_sentence(out):
-        tokens = add_turn_tokens(model, tokenizer, recipe.eot_token, seed)
+    with join_ranks() as ranks, _failing_with_a_sentence(out):
+        tokenizer = load_tokenizer(settings.model, settings.revision)
+        tokens = extend_tokenizer(tokenizer, recipe.eot_token)
         encoded = encode_dialogues(tokenizer, dialogues, tokens.eot_id, recipe.max_tokens, recipe.loss_on)
-        print_ = fingerprint(settings, recipe, encoded, seed)
         facts = {
-            "fingerprint": print_,
+            "fingerprint": fingerprint(settings, recipe, encoded, seed),
             "seed": seed,
             "base": settings.model,
             "eot_token": recipe.eot_token,
             "recipe": recipe.model_dump(mode="json"),
             "examples": encoded.counts(),
         }
-        final = epoch_folder(ensure_directory(out), recipe.epochs)
-        kept = {epoch: read_manifest(folder).get("fingerprint") for epoch, folder in list_checkpoints(out).items()}
-        stale = [epoch for epoch, its_print in kept.items() if its_print != print_]
-        if kept.get(recipe.epochs) == print_:
-            history = pl.read_parquet(final / "history.parquet")
-            return Tuned(final, history, encoded.trimmed, time.perf_counter() - start)
+        folder = RunFolder(out, recipe.epochs, keep_epochs, facts)
 
         def after_epoch(epoch: int, trained: PreTrainedModel, history: pl.DataFrame) -> None:
-            if keep_epochs == "all" or epoch == recipe.epochs:
-                write_checkpoint(out, epoch, trained, tokenizer, {**facts, "epoch": epoch}, history)
-                while stale:
-                    if (other := stale.pop()) != epoch:
-                        shutil.rmtree(epoch_folder(out, other), ignore_errors=True)
+            if folder.wants(epoch):
+                weights = gather_weights(trained)
+                if ranks.rank == 0:
+                    folder.write(epoch, trained, tokenizer, history, weights)
+                ranks.wait()
             if on_epoch is not None:
                 on_epoch(epoch, trained)
 
-        states = StateFolder(out, print_, save_every)
-        states.clear_leftovers()
-        _, history = train(model, encoded, recipe, seed, tokens, after_epoch, states)
-        states.finish()
-    return Tuned(final, history, encoded.trimmed, time.perf_counter() - start)
+        if not ranks.share(folder.finished):
+            model = _load(settings, recipe, ranks)
+            with _seeded(seed, model.device, recipe.threads):
+                extend_model(model, tokenizer, tokens, seed)
+                states = StateFolder(out, str(facts["fingerprint"]), save_every, ranks)
+                states.clear_leftovers()
+                train(model, encoded, recipe, seed, tokens, after_epoch, states, ranks)
+                states.finish()
+    history = pl.read_parquet(folder.final / "history.parquet")
+    return Tuned(folder.final, history, encoded.trimmed, time.perf_counter() - start)
+
+
+def _load(settings: BaseSettings, recipe: Recipe, ranks: Ranks) -> PreTrainedModel:
+    """Return the base where the run needs it: on its device, or, to be sharded, on rank 0's CPU and nowhere else."""
+    if ranks.mesh is None:
+        return load_model(settings.model, settings.revision, settings.dtype)[0]
+    if recipe.method == "full" and ranks.rank > 0:
+        return load_skeleton(settings.model, settings.revision, settings.dtype)
+    device = "cpu" if recipe.method == "full" else str(ranks.device)
+    return load_model(settings.model, settings.revision, settings.dtype, device)[0]
 
 
 def tune_model(
