@@ -13,7 +13,9 @@ from lima_utils.files import ensure_directory, write_text
 from lima_utils.study import preview
 from lima_utils.study.cells import join_options, split_options
 from lima_utils.study.chapters import Chapter, Step
+from lima_utils.study.contents import CHAPTERS as ALL_CHAPTERS
 from lima_utils.study.execution import read_record
+from lima_utils.study.fingerprints import digest_of
 from lima_utils.study.graph import run_graph
 from lima_utils.study.notebooks import INJECTED, PARAMETERS, has_tag, read_notebook, write_notebook
 from lima_utils.study.order import chapters_of
@@ -23,18 +25,35 @@ from lima_utils.study.quarto import CHAPTERS_READY, find_quarto, render_with_qua
 from lima_utils.study.timings import timing_table
 
 CONTENTS = Path("_chapters.yml")
+SOURCES = (*map(Path, ("_quarto.yml", "index.qmd", "references.bib", "styles")), CONTENTS, CHAPTERS)
+"""What the book is rendered from."""
+MADE_OF = ".made-of"
+"""In `_book/`: the digest of what it was rendered from; written last."""
+LEFT_OUT = """# {title}
+
+::: {{.callout-note title="Not part of this run"}}
+This chapter needs the controlled world, and the profile `{profile}` has none. `make book` without a profile makes it.
+:::
+"""
 
 
 def make_book(profile: str, root: Path, cores: int | None = None) -> None:
-    """Run what is stale, render the book, and print where it is and how long each chapter took."""
+    """Run what is stale, render the book if anything in it changed, and say where it is and how long chapters took."""
     loaded = load_profile(profile)
     run_graph(profile, root, cores)
     collect_chapters(loaded, root)
-    if quarto := find_quarto():
-        render_with_quarto(quarto, root)
-    else:
+    quarto = find_quarto()
+    if not quarto:
         print("No Quarto here (conda-forge has it, see environment.yml): this is the preview, rendered with pandoc.")
-        preview.render(root)
+    made_of = f"{quarto or digest_of(Path(preview.__file__).parent)} {_sources_digest(root)}"
+    marker = root / BOOK / MADE_OF
+    if not marker.is_file() or marker.read_text(encoding="utf-8") != made_of:
+        marker.unlink(missing_ok=True)
+        if quarto:
+            render_with_quarto(quarto, root)
+        else:
+            preview.render(root)
+        write_text(marker, made_of)
     print(timing_table(loaded, Paths(loaded.name)))
     print(f"The book: {root / BOOK / 'index.html'}")
 
@@ -50,13 +69,17 @@ def pre_render(root: Path) -> None:
 
 
 def collect_chapters(profile: Profile, root: Path) -> list[Path]:
-    """Write `chapters/` and `_chapters.yml` from the executed notebooks of `profile`; returns the chapters."""
+    """Write `chapters/` and `_chapters.yml` from the executed notebooks of `profile`; returns the chapters.
+
+    A chapter that the profile leaves out is a page that says so: numbers and references stay the same in every book.
+    """
     folder = ensure_directory(root / CHAPTERS)
-    chapters = [chapter for chapter in chapters_of(profile) if chapter.part != "worker"]
+    chapters = [chapter for chapter in ALL_CHAPTERS if chapter.part != "worker"]
     for left in set(folder.glob("*.ipynb")) - {folder / f"{chapter.stem}.ipynb" for chapter in chapters}:
         left.unlink()
     for chapter in chapters:
-        write_notebook(folder / f"{chapter.stem}.ipynb", _typeset(chapter, profile, root))
+        typeset = _typeset if chapter in chapters_of(profile) else _leave_out
+        write_notebook(folder / f"{chapter.stem}.ipynb", typeset(chapter, profile, root))
     write_text(root / CONTENTS, yaml.safe_dump(_contents(chapters, profile), sort_keys=False, allow_unicode=True))
     return [CHAPTERS / f"{chapter.stem}.ipynb" for chapter in chapters]
 
@@ -74,6 +97,19 @@ def _contents(chapters: list[Chapter], profile: Profile) -> dict[str, Any]:
         banner = f'<div class="stamp" role="note">{profile.stamp}</div>'
         contents["format"] = {"html": {"include-before-body": [{"text": banner}]}}
     return contents
+
+
+def _sources_digest(root: Path) -> str:
+    return " ".join(digest_of(root / source) for source in SOURCES if (root / source).exists())
+
+
+def _leave_out(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:
+    """Return a page with the chapter's title and label that says why it is empty."""
+    notebook = read_notebook(root / chapter.notebook)
+    title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+    words = LEFT_OUT.format(title=title, profile=profile.name)
+    notebook.cells = [new_markdown_cell(words, id="left-out")]  # type: ignore[no-untyped-call]
+    return notebook
 
 
 def _typeset(chapter: Chapter, profile: Profile, root: Path) -> NotebookNode:

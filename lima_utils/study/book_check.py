@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,13 @@ class Page:
     """Citations and references alike, as pandoc reads them: what stands behind an @."""
     shortcodes: tuple[tuple[str, str], ...]
     links: tuple[str, ...]
+    world: bool = False
+    """Whether a book without a controlled world leaves it out, all but its title."""
+
+    @property
+    def title(self) -> str | None:
+        """The label of the chapter: its first `sec-`."""
+        return next((label for label in self.labels if label.startswith("sec-")), None)
 
 
 def check_book(root: Path) -> list[str]:
@@ -57,12 +64,13 @@ def check_pages(pages: list[Page], keys: list[str]) -> list[str]:
     """Return what does not resolve between the pages and the bibliography's `keys`."""
     counted = Counter(label for page in pages for label in page.labels)
     home = {label: page.path for page in pages for label in page.labels}
+    passing = {label for page in pages if page.world for label in page.labels if label != page.title}
     problems = [
         f"label {label} occurs {n} times in the book; it may occur once." for label, n in counted.items() if n > 1
     ]
     problems += [f"references.bib: key {key} occurs twice." for key, n in Counter(keys).items() if n > 1]
     for page in pages:
-        problems += [f"{page.path}: {problem}" for problem in _check_page(page, home, set(keys))]
+        problems += [f"{page.path}: {problem}" for problem in _check_page(page, home, passing, set(keys))]
     return problems
 
 
@@ -78,7 +86,8 @@ def read_notebook_page(root: Path, chapter: Chapter) -> Page:
     words = [cell.source for cell in cells if cell.cell_type == "markdown"]
     words += [str(options[key]) for options, _ in code for key in ("fig-cap", "tbl-cap") if key in options]
     labels = tuple(label for cell in cells if (label := label_of(cell)) is not None)
-    return _page(chapter.notebook, "\n\n".join(words), labels, "\n".join(source for _, source in code))
+    page = _page(chapter.notebook, "\n\n".join(words), labels, "\n".join(source for _, source in code))
+    return replace(page, world=chapter.world)
 
 
 def bibliography_keys(path: Path) -> list[str]:
@@ -112,7 +121,7 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(item)
 
 
-def _check_page(page: Page, home: dict[str, Path], keys: set[str]) -> Iterator[str]:
+def _check_page(page: Page, home: dict[str, Path], passing: set[str], keys: set[str]) -> Iterator[str]:
     for label in page.labels:
         if not LABEL.fullmatch(label):
             yield f"label {label!r} should be like fig-some-words: lower case, hyphens."
@@ -120,6 +129,8 @@ def _check_page(page: Page, home: dict[str, Path], keys: set[str]) -> Iterator[s
         if CROSS.match(name):
             if name not in home:
                 yield f"reference @{name} does not resolve; no such label in the book."
+            elif name in passing and not page.world:
+                yield f"reference @{name} would not resolve without a controlled world; refer to the chapter instead."
         elif name not in keys:
             yield f"citation @{name} does not resolve; references.bib has no such key."
     for command, target in page.shortcodes:

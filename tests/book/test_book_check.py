@@ -96,6 +96,14 @@ def test_each_loose_end_is_told(one: Page, told: str) -> None:
     assert any(told in problem for problem in problems), problems
 
 
+def test_a_chapter_that_some_books_leave_out_is_referred_to_by_its_title_only() -> None:
+    world = Page(Path("notebooks/07-x.ipynb"), ("fig-a", "sec-x", "sec-part"), ("fig-a",), (), (), world=True)
+    assert check_pages([page(citations=("sec-x",)), world, OTHER], []) == []
+    for label in ("fig-a", "sec-part"):
+        (problem,) = check_pages([page(citations=(label,)), world, OTHER], [])
+        assert f"reference @{label} would not resolve without a controlled world" in problem
+
+
 def test_what_resolves_passes() -> None:
     one = page(
         labels=("sec-show", "tbl-a"),
