@@ -1,6 +1,7 @@
 """AdamW as LIMA §3 sets it, its linear decay, and the rows of the embedding that may move."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -8,6 +9,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 from lima_utils.tuning.settings import Recipe
+from lima_utils.tuning.split_adamw import SplitAdamW
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -15,8 +17,11 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.learning_rate * (1 - (1 - recipe.final_fraction) * step / max(1, steps - 1))
 
 
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Return AdamW over the trainable parameters; norms, biases and a nearly frozen embedding do not decay."""
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return AdamW over the trainable parameters; norms, biases and a nearly frozen embedding do not decay.
+
+    Weights in bf16 get the AdamW that keeps their lower halves, or LIMA's small steps would be lost.
+    """
     kept = {id(table) for table in embedding_tables(model)} if recipe.embedding == "new-tokens" else set()
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
@@ -24,14 +29,15 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     for parameter in model.parameters():
         if parameter.requires_grad:
             (tables if id(parameter) in kept else decayed if parameter.ndim > 1 else plain).append(parameter)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": recipe.weight_decay, "factor": 1.0},
         {"params": plain, "weight_decay": 0.0, "factor": 1.0},
         {"params": tables, "weight_decay": 0.0, "factor": recipe.new_token_factor},
     ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
-    )
+    groups = [group for group in groups if group["params"]]
+    if all(parameter.dtype == torch.bfloat16 for group in groups for parameter in group["params"]):
+        return SplitAdamW(groups, lr=recipe.learning_rate, betas=recipe.betas)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
 
 def embedding_tables(model: nn.Module) -> list[nn.Parameter]:

@@ -19,7 +19,8 @@ class BaseSettings(Settings):
     revision: str | None = None
     """Commit, tag or branch on the hub; None takes the newest."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the weights in memory; float32 keeps full-precision master weights under bf16 autocast."""
+    """Type of the weights in memory. In tuning, float32 takes 16 bytes a weight; bfloat16 takes 10 and loses no step,
+    as the optimiser keeps the lower halves."""
 
 
 class Recipe(Settings):

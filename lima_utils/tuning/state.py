@@ -23,7 +23,7 @@ from lima_utils.tuning.dialogues import Encoded
 from lima_utils.tuning.distributed import Ranks, as_part_of, local_part
 from lima_utils.tuning.settings import BaseSettings, Recipe
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+OPTIMISER_STATE = ("exp_avg", "exp_avg_sq", "step", "low")
 
 
 def fingerprint(base: BaseSettings, recipe: Recipe, encoded: Encoded, seed: int) -> str:
@@ -65,8 +65,8 @@ class StateFolder:
             tensors["rng.cuda"] = torch.cuda.get_rng_state()
         for name, parameter in _trained(trained):
             tensors[f"parameter.{name}"] = local_part(parameter.detach())
-            for moment in MOMENTS:
-                tensors[f"{moment}.{name}"] = local_part(optimiser.state[parameter][moment])
+            for key, value in optimiser.state[parameter].items():
+                tensors[f"{key}.{name}"] = local_part(value)
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         target = self.out / f"state-{len(history):06d}"
         if self.ranks.rank == 0:
@@ -92,8 +92,12 @@ class StateFolder:
         with torch.no_grad():
             for name, parameter in _trained(trained):
                 local_part(parameter).copy_(tensors[f"parameter.{name}"])
-                parts = {moment: tensors[f"{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
-                optimiser.state[parameter] = {key: as_part_of(parameter, part) for key, part in parts.items()}
+                parts = {key: tensors.get(f"{key}.{name}") for key in OPTIMISER_STATE}
+                optimiser.state[parameter] = {
+                    key: as_part_of(parameter, part.to(parameter.device))
+                    for key, part in parts.items()
+                    if part is not None
+                }
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rng.cuda"])
