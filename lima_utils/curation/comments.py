@@ -30,7 +30,7 @@ from lima_utils.curation.dialogues import list_rules, make_dialogue
 from lima_utils.curation.dump import Dump, Outline, map_blocks, parse_row, read_blocks, read_heads
 from lima_utils.curation.exchanges import Exchange, find_exchanges, read_groups
 from lima_utils.curation.funnel import EXCERPT, Curated, Funnel, Reject, add_up, to_rejects
-from lima_utils.curation.pairs import pair_posts, read_pairs
+from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
 from lima_utils.curation.posts import damage, index_posts, to_number
 from lima_utils.curation.rules import NOT_PROSE, check_first_person, check_references
 from lima_utils.curation.settings import CommentSettings
@@ -125,7 +125,7 @@ def read_comments(dump: Dump, posts: AbstractSet[int], skip_damaged: bool) -> tu
                 comment = Comment(identity, row.get("UserId"), row.get("Text", ""), row.get("CreationDate", ""))
                 comments[post].append(comment)
         if bad and not skip_damaged:
-            raise damage(dump, min(bad))
+            raise damage(dump, f"at byte {min(bad):,}")
         damaged += len(bad)
     outline.finish(rows)
     for chain in comments.values():
@@ -190,17 +190,18 @@ def _examine(
     pairs, fallen, funnel = pair_posts(exchange.name, index, rules, seed)
     rejects: list[Reject] = []
     openings: dict[int, tuple[Dialogue, str | None, str | None]] = {}
-    for pair in read_pairs(exchange.posts, pairs):
-        if pair.question is None or pair.answer is None:
-            if not rules.skip_damaged:
-                raise damage(exchange.posts, pair.place)
-            rejects.append(Reject(f"{SOURCE}/{exchange.name}/{pair.id}", exchange.name, "damaged_text"))
-            continue
-        made = make_dialogue(exchange, pair.question, pair.answer, rules, seed)
-        if isinstance(made, Reject):
-            rejects.append(made)
-        else:
-            openings[pair.answer.id] = (made, pair.question.owner, pair.answer.owner)
+    with lay_out(exchange.posts, pairs) as (path, places):
+        for pair in read_pairs(path, places):
+            if pair.question is None or pair.answer is None:
+                if not rules.skip_damaged:
+                    raise damage(exchange.posts, f"at question {pair.id}")
+                rejects.append(Reject(f"{SOURCE}/{exchange.name}/{pair.id}", exchange.name, "damaged_text"))
+                continue
+            made = make_dialogue(exchange, pair.question, pair.answer, rules, pair.key)
+            if isinstance(made, Reject):
+                rejects.append(made)
+            else:
+                openings[pair.answer.id] = (made, pair.question.owner, pair.answer.owner)
     left = len(pairs)
     reasons = Counter(reject.reason for reject in rejects)
     for rule in ("damaged_text", *list_rules(rules)):

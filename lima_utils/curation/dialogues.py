@@ -1,11 +1,8 @@
 """A question and its answer → a dialogue, or the rule that drops them."""
 
-import numpy as np
-
 from lima_utils.curation.exchanges import Exchange
 from lima_utils.curation.funnel import EXCERPT, SOURCE, Reject, dialogue_id
 from lima_utils.curation.markup import LONGEST, clean, is_closed_stub
-from lima_utils.curation.pairs import shuffle_keys
 from lima_utils.curation.posts import Post
 from lima_utils.curation.rules import check_first_person, check_length, check_references, check_title
 from lima_utils.curation.settings import StackExchangeSettings
@@ -27,15 +24,18 @@ def list_rules(settings: StackExchangeSettings) -> list[str]:
 
 
 def make_dialogue(
-    exchange: Exchange, question: Post, answer: Post, settings: StackExchangeSettings, seed: int
+    exchange: Exchange, question: Post, answer: Post, settings: StackExchangeSettings, key: int
 ) -> Dialogue | Reject:
-    """Return the dialogue that a question and its answer make, or the reject with the first rule they break."""
+    """Return the dialogue that a question and its answer make, or the reject with the first rule they break.
+
+    `key` is the question's random number, which chooses between its title and its description.
+    """
     reason: str | None
     if max(len(question.body), len(answer.body), len(question.title)) > LONGEST:
         reason, text = "too_long", ""
     else:
         reason, text = _check(question, answer, settings)
-    prompt = "" if reason else _prompt(exchange.name, question, settings, seed)
+    prompt = "" if reason else _prompt(question, settings, key)
     if reason is None and not (prompt and text):
         reason = "no_text"
     identity = dialogue_id(exchange.name, question.id)
@@ -78,11 +78,6 @@ def license_of(created: str) -> str:
     return "CC BY-SA 3.0" if created < "2018-05-02" else "CC BY-SA 4.0"
 
 
-def random_key(exchange: str, question: int, seed: int) -> int:
-    """Return the question's random 64-bit number under this seed."""
-    return int(shuffle_keys(np.array([question]), exchange, seed)[0])
-
-
 def _check(question: Post, answer: Post, settings: StackExchangeSettings) -> tuple[str | None, str]:
     """Return the first rule that drops a pair (None: keep it) and the cleaned answer (if needed)."""
     if not settings.filtered:
@@ -100,11 +95,11 @@ def _check(question: Post, answer: Post, settings: StackExchangeSettings) -> tup
     return reason, text
 
 
-def _prompt(exchange: str, question: Post, settings: StackExchangeSettings, seed: int) -> str:
+def _prompt(question: Post, settings: StackExchangeSettings, key: int) -> str:
     """Return title or description, by seed where both may be (LIMA §2.1); the other where one is empty."""
     titled = settings.prompt == "title"
     if settings.prompt == "either":
-        titled = random_key(exchange, question.id, seed) % 2 == 0
+        titled = key % 2 == 0
     if titled and question.title:
         return question.title
     return clean(question.body) or question.title

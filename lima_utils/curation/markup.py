@@ -51,58 +51,57 @@ class _Rendering:
 
     def render(self, root: LexborNode) -> str:
         """Walk the tree without recursion: posts nested endlessly deep must not exhaust the stack."""
-        depth, node = 0, root.child
+        above: list[tuple[LexborNode, str]] = []
+        node = root.child
         while node is not None:
-            if self.enter(node) and node.child is not None:
-                node, depth = node.child, depth + 1
-                continue
-            while node is not None:
-                self.leave(node)
-                if node.next is not None:
-                    node = node.next
-                    break
-                if depth == 0:
-                    node = None
-                else:
-                    node, depth = node.parent, depth - 1
+            tag = node.tag or ""
+            if tag == "-text":
+                self.line.append(node.text_content or "")
+            elif self.enter(node, tag):
+                if (child := node.child) is not None:
+                    above.append((node, tag))
+                    node = child
+                    continue
+                self.leave(tag)
+            while (following := node.next) is None and above:
+                node, tag = above.pop()
+                self.leave(tag)
+            node = following
         self.flush()
         return "".join(self.text).lstrip(" ")
 
-    def enter(self, node: LexborNode) -> bool:
-        """Write what opens at `node`; False where its children are not to be visited."""
-        tag = node.tag
-        if tag == "-text":
-            self.line.append(node.text_content or "")
-        elif tag is None or tag.startswith("-") or tag in DROPPED:
-            return False
-        elif tag == "br":
-            self.line.append("\n")
-        elif tag == "pre":
-            self.flush()
-            self.write(_fence(node), tight=False)
-            return False
-        elif tag == "code":
-            self.line.append(_inline_code(node.text()))
-            return False
-        elif tag == "sup":
-            text = node.text()
-            self.line.append(text.translate(SUPERSCRIPTS) if _is_power(text) else text)
-            return False
-        elif tag == "a":
-            return not _is_address(node.text())
-        elif tag in ("td", "th"):
-            if "".join(self.line).strip():
-                self.line.append(" | ")
-        elif tag in BLOCKS:
+    def enter(self, node: LexborNode, tag: str) -> bool:
+        """Write what opens at an element; False where it is done with, its children included."""
+        if tag in BLOCKS:
             self.flush()
             if tag in ("ul", "ol"):
                 self.counters.append(_start(node) if tag == "ol" else None)
             elif tag == "li":
                 self.open_item()
+        elif tag == "code":
+            self.line.append(_inline_code(node.text()))
+            return False
+        elif tag == "a":
+            return not _is_address(node.text())
+        elif tag == "pre":
+            self.flush()
+            self.write(_fence(node), tight=False)
+            return False
+        elif tag == "br":
+            self.line.append("\n")
+        elif tag == "sup":
+            text = node.text()
+            self.line.append(text.translate(SUPERSCRIPTS) if _is_power(text) else text)
+            return False
+        elif tag in ("td", "th"):
+            if "".join(self.line).strip():
+                self.line.append(" | ")
+        elif tag in DROPPED or tag.startswith("-"):
+            return False
         return True
 
-    def leave(self, node: LexborNode) -> None:
-        tag = node.tag
+    def leave(self, tag: str) -> None:
+        """Close a block element."""
         if tag not in BLOCKS:
             return
         self.flush()
@@ -123,6 +122,8 @@ class _Rendering:
         self.indents.append(" " * min(len(self.marker), DEEPEST))
 
     def flush(self) -> None:
+        if not self.line:
+            return
         text = "".join(self.line).strip(" \t\r\n\f")
         self.line.clear()
         if text:

@@ -1,17 +1,24 @@
 """Questions paired with one answer each: the top one, or a random one for the unfiltered ablation."""
 
+import os
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lima_utils.curation.dump import Dump
+from lima_utils.curation.dump import Dump, read_blocks
 from lima_utils.curation.funnel import REJECTS, SOURCE, Funnel, Reject, to_rejects
-from lima_utils.curation.posts import Index, Post, open_rows
+from lima_utils.curation.posts import Index, Post, read_post
 from lima_utils.curation.settings import StackExchangeSettings
+
+Places = tuple[int, int, int, int, int, int]
+"""Where a pair lies: id and key of the question, place and size of its row, place and size of the answer's."""
 
 
 def shuffle_keys(ids: npt.ArrayLike, exchange: str, seed: int) -> npt.NDArray[np.uint64]:
@@ -31,8 +38,8 @@ def pair_posts(
 ) -> tuple[pl.DataFrame, pl.DataFrame, Funnel]:
     """Pair each question with its answer and count what is left over.
 
-    The pairs have the columns id, place, size, score of the question and answer, answer_place, answer_size,
-    answer_score.
+    The pairs have the columns id, place, size, score and key (a random number by seed) of the question, and
+    answer, answer_place, answer_size, answer_score.
     """
     funnel, bad = Funnel(), index.damaged
     left = funnel.drop("row", "damaged_row", index.rows, len(bad))
@@ -63,7 +70,8 @@ def pair_posts(
         rejects.append(_reject_all(name, fallen, "low_score"))
         pairs = pairs.filter(~low)
         funnel.drop("question", "low_score", left, len(fallen))
-    return pairs, pl.concat(rejects), funnel
+    keys = pl.Series("key", shuffle_keys(pairs["id"], name, seed), dtype=pl.UInt64)
+    return pairs.with_columns(keys), pl.concat(rejects), funnel
 
 
 def _reject_all(name: str, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
@@ -91,20 +99,44 @@ def _choose(name: str, answers: pl.DataFrame, settings: StackExchangeSettings, s
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question and its answer; None for one whose row turned out damaged, and then `place` says where."""
+    """A question and its answer; None for one whose row turned out damaged."""
 
     id: int
+    key: int
+    """The question's random number."""
     question: Post | None
     answer: Post | None
-    place: int
 
 
-def read_pairs(dump: Dump, pairs: pl.DataFrame) -> Iterator[Pair]:
-    """Yield each pair's posts in the order of `pairs`."""
-    answers = pairs.select(place="answer_place", size="answer_size")
-    columns = pairs.select("id", "place", "size", "answer_place", "answer_size")
-    with open_rows(dump, pl.concat([pairs.select("place", "size"), answers])) as rows:
-        for number, place, size, answer_place, answer_size in columns.iter_rows():
-            question = rows.read(place, size)
-            answer = rows.read(answer_place, answer_size)
-            yield Pair(number, question, answer, place if question is None else answer_place)
+@contextmanager
+def lay_out(dump: Dump, pairs: pl.DataFrame) -> Iterator[tuple[Path, list[Places]]]:
+    """Yield a file that holds the rows of `pairs` and where in it they lie.
+
+    A dump on disk is that file itself. An archive has to be streamed once more, and these rows alone are set
+    aside in a temporary file.
+    """
+    columns = pairs.select("id", "key", "place", "size", "answer_place", "answer_size")
+    if dump.member is None:
+        yield dump.path, columns.rows()
+        return
+    wanted = pl.concat([pairs["place"], pairs["answer_place"]]).to_numpy()
+    moved: dict[int, int] = {}
+    with tempfile.NamedTemporaryFile() as file:
+        for block in read_blocks(dump):
+            for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
+                moved[block.offset + int(block.starts[number])] = file.tell()
+                file.write(block.piece(int(number)))
+        file.flush()
+        there = pl.col("place", "answer_place").replace_strict(moved, return_dtype=pl.Int64)
+        yield Path(file.name), (columns.with_columns(there) if moved else columns).rows()
+
+
+def read_pairs(path: Path, places: Sequence[Places]) -> Iterator[Pair]:
+    """Yield the posts of pairs from a file that `lay_out` gave."""
+    with path.open("rb") as file:
+
+        def read(place: int, size: int) -> Post | None:
+            return read_post(os.pread(file.fileno(), size, place))
+
+        for number, key, place, size, answer_place, answer_size in places:
+            yield Pair(number, key, read(place, size), read(answer_place, answer_size))

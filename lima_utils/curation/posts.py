@@ -1,13 +1,9 @@
 """Reading ``Posts.xml``: first a light index of all posts, then the few posts whose text is needed."""
 
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from lima_utils.curation.dump import Block, Dump, Mask, Outline, map_blocks, parse_row, read_blocks, read_heads
@@ -36,8 +32,6 @@ class Post:
     """One question or answer as the dump holds it; text still HTML."""
 
     id: int
-    kind: int
-    parent: int | None
     score: int | None
     title: str
     body: str
@@ -70,7 +64,7 @@ def index_posts(dump: Dump, skip_damaged: bool) -> Index:
     for block, found, bad, is_row in map_blocks(_index, read_blocks(dump)):
         broken = sorted(bad + outline.follow(block, is_row))
         if broken and not skip_damaged:
-            raise damage(dump, broken[0][0])
+            raise damage(dump, f"at byte {broken[0][0]:,}")
         damaged += [(place, piece[:EXCERPT].decode("utf-8", "replace")) for place, piece in broken]
         posts = found.filter(pl.col("kind").is_in([1, 2])).cast({"kind": pl.Int8})
         rows += len(found) + len(broken)
@@ -108,12 +102,13 @@ def _index(block: Block) -> tuple[Block, pl.DataFrame, list[tuple[int, bytes]], 
 def read_post(piece: bytes) -> Post | None:
     """Turn a row's bytes into a post; None where it is not well-formed."""
     row = parse_row(piece)
-    if row is None:
-        return None
+    return None if row is None else make_post(row)
+
+
+def make_post(row: Mapping[str, str]) -> Post:
+    """Turn a row's attributes into a post."""
     return Post(
         id=to_number(row.get("Id")) or 0,
-        kind=to_number(row.get("PostTypeId")) or 0,
-        parent=to_number(row.get("ParentId")),
         score=to_number(row.get("Score")),
         title=row.get("Title", "").strip(),
         body=row.get("Body", ""),
@@ -135,45 +130,9 @@ def to_number(value: str | None) -> int | None:
     return int(value) if value is not None and _NUMBER.fullmatch(value) else None
 
 
-def damage(dump: Dump, place: int) -> StudyError:
+def damage(dump: Dump, where: str) -> StudyError:
     """Return the error for one bad row."""
     return StudyError(
-        f"{dump}: malformed or cut off at byte {place:,}; get the dump again, "
+        f"{dump}: malformed or cut off {where}; get the dump again, "
         "or leave such rows out and count them (--skip-damaged)."
     )
-
-
-@contextmanager
-def open_rows(dump: Dump, rows: pl.DataFrame) -> Iterator["Rows"]:
-    """Yield access to the rows of a dump by place; `rows` (place, size) are those that will be asked for.
-
-    A file is read where they lie. An archive has to be streamed once more, and these rows alone are set aside in
-    a temporary file.
-    """
-    if dump.member is None:
-        with dump.path.open("rb") as file:
-            yield Rows(file.fileno(), None)
-        return
-    wanted = np.unique(rows["place"].to_numpy())
-    with tempfile.TemporaryFile() as file:
-        moved: dict[int, int] = {}
-        for block in read_blocks(dump):
-            for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
-                moved[block.offset + int(block.starts[number])] = file.tell()
-                file.write(block.piece(int(number)))
-        file.flush()
-        yield Rows(file.fileno(), moved)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Access to single rows of an open dump."""
-
-    descriptor: int
-    moved: Mapping[int, int] | None
-    """Where the rows of an archive lie in the temporary file."""
-
-    def read(self, place: int, size: int) -> Post | None:
-        """Return the post at `place`; None where its row is not well-formed."""
-        start = place if self.moved is None else self.moved[place]
-        return read_post(os.pread(self.descriptor, size, start))

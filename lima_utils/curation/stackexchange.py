@@ -4,19 +4,19 @@ Run: ``python -m lima_utils.curation stackexchange EXCHANGE_DIR… --out DIR``
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
 
-from lima_utils.curation.dialogues import list_rules, make_dialogue, notice, random_key
+from lima_utils.curation.dialogues import list_rules, make_dialogue, notice
 from lima_utils.curation.exchanges import Exchange, find_exchanges, names, read_groups
 from lima_utils.curation.funnel import EXCERPT, SOURCE, Curated, Funnel, Reject, add_up, dialogue_id, to_rejects
-from lima_utils.curation.pairs import pair_posts, read_pairs
+from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
 from lima_utils.curation.posts import Index, damage, index_posts
 from lima_utils.curation.sampling import draw_counts
 from lima_utils.curation.settings import StackExchangeSettings
@@ -36,6 +36,15 @@ class Candidate:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rules make of one exchange: candidates in their order, all others with their reasons."""
+
+    candidates: list[Candidate]
+    rejects: pl.DataFrame
+    funnel: Funnel
+
+
 def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSettings, seed: int) -> Curated:
     """Turn dumps, one directory an exchange, into dialogues; StudyError for a missing or broken dump."""
     groups = {**read_groups(settings.exchanges_file), **settings.groups}
@@ -43,28 +52,27 @@ def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSet
     exchanges = [exchange for exchange in found if exchange.group != "discarded"]
     passed: dict[str, list[Candidate]] = {}
     funnels: dict[str, Funnel] = {}
-    rejects = [to_rejects([])]
-    with ThreadPoolExecutor(1) as pool:  # reads the next exchange while the rules look at this one
-        ahead = [pool.submit(index_posts, exchange.posts, settings.skip_damaged) for exchange in exchanges[:1]]
-        for exchange, following in zip_longest(exchanges, exchanges[1:]):
-            index = ahead.pop().result()
-            if following is not None:
-                ahead.append(pool.submit(index_posts, following.posts, settings.skip_damaged))
-            passed[exchange.name], fallen, funnels[exchange.name] = _examine(exchange, index, settings, seed)
-            rejects.append(fallen)
-    rejects.append(to_rejects(_drop_copies(passed, funnels)))
-    rejects.append(to_rejects(_draw(exchanges, passed, funnels, settings, seed)))
+    rejects: dict[str, list[pl.DataFrame]] = {}
+    for exchange, index in zip(exchanges, _index_ahead(exchanges, settings), strict=True):
+        judged = judge_exchange(exchange, index, settings, seed)
+        passed[exchange.name], funnels[exchange.name] = judged.candidates, judged.funnel
+        rejects[exchange.name] = [judged.rejects]
+    late: dict[str, list[Reject]] = defaultdict(list)
+    for reject in _drop_copies(passed, funnels) + _draw(exchanges, passed, funnels, settings, seed):
+        late[reject.exchange].append(reject)
+    for name, group in late.items():
+        rejects[name].append(to_rejects(group))
     dialogues = [candidate.dialogue for candidates in passed.values() for candidate in candidates]
     counted = {exchange.name: {"group": exchange.group, **funnels[exchange.name].to_json()} for exchange in exchanges}
-    funnel = {
+    told = {
         "source": SOURCE,
         "seed": seed,
         "exchanges": counted,
         "total": add_up(funnels.values()).to_json(),
         "discarded": names(found, "discarded"),
     }
-    fallen = pl.concat(rejects).sort("exchange", "id", "reason", "excerpt")
-    return Curated(to_frame(dialogues, Dialogue), fallen, funnel)
+    fallen = [pl.concat(rejects.pop(name)).sort("id", "reason", "excerpt") for name in sorted(rejects)]
+    return Curated(to_frame(dialogues, Dialogue), pl.concat([to_rejects([]), *fallen]), told)
 
 
 def write_curated(curated: Curated, out: Path) -> None:
@@ -78,33 +86,44 @@ def write_curated(curated: Curated, out: Path) -> None:
     write_json(out / "funnel.json", curated.funnel)
 
 
-def _examine(
-    exchange: Exchange, index: Index, settings: StackExchangeSettings, seed: int
-) -> tuple[list[Candidate], pl.DataFrame, Funnel]:
-    """Take one exchange through all rules that concern it alone."""
+def judge_exchange(exchange: Exchange, index: Index, settings: StackExchangeSettings, seed: int) -> Judged:
+    """Take one exchange through all rules that concern it alone; StudyError for a damaged row (unless skipped)."""
     pairs, fallen, funnel = pair_posts(exchange.name, index, settings, seed)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
-    for pair in read_pairs(exchange.posts, pairs):
-        if pair.question is None or pair.answer is None:
-            if not settings.skip_damaged:
-                raise damage(exchange.posts, pair.place)
-            rejects.append(Reject(dialogue_id(exchange.name, pair.id), exchange.name, "damaged_text"))
-            continue
-        for what in notice(pair.question, pair.answer):
-            funnel.seen[what] = funnel.seen.get(what, 0) + 1
-        made = make_dialogue(exchange, pair.question, pair.answer, settings, seed)
-        if isinstance(made, Reject):
-            rejects.append(made)
-            continue
-        first = -(pair.question.score or 0) if settings.filtered else random_key(exchange.name, pair.id, seed)
-        candidates.append(Candidate(made, (first, pair.id), pair.question.title))
+    seen: Counter[str] = Counter()
+    with lay_out(exchange.posts, pairs) as (path, places):
+        for pair in read_pairs(path, places):
+            if pair.question is None or pair.answer is None:
+                if not settings.skip_damaged:
+                    raise damage(exchange.posts, f"at question {pair.id}")
+                rejects.append(Reject(dialogue_id(exchange.name, pair.id), exchange.name, "damaged_text"))
+                continue
+            seen.update(notice(pair.question, pair.answer))
+            made = make_dialogue(exchange, pair.question, pair.answer, settings, pair.key)
+            if isinstance(made, Reject):
+                rejects.append(made)
+            else:
+                first = -(pair.question.score or 0) if settings.filtered else pair.key
+                candidates.append(Candidate(made, (first, pair.id), pair.question.title))
+    funnel.seen.update(seen)
     reasons = Counter(reject.reason for reject in rejects)
     left = len(pairs)
     for rule in ("damaged_text", *list_rules(settings)):
         left = funnel.drop("question", rule, left, reasons[rule])
     candidates.sort(key=lambda candidate: candidate.rank)
-    return candidates, pl.concat([fallen, to_rejects(rejects)]), funnel
+    return Judged(candidates, pl.concat([fallen, to_rejects(rejects)]), funnel)
+
+
+def _index_ahead(exchanges: Sequence[Exchange], settings: StackExchangeSettings) -> Iterator[Index]:
+    """Yield each exchange's index, the next one being read while the rules, Python on one core, look at this one."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: Future[Index] | None = None
+        for exchange, following in zip_longest(exchanges, exchanges[1:]):
+            index = (ahead or pool.submit(index_posts, exchange.posts, settings.skip_damaged)).result()
+            if following is not None:
+                ahead = pool.submit(index_posts, following.posts, settings.skip_damaged)
+            yield index
 
 
 def _drop_copies(passed: dict[str, list[Candidate]], funnels: dict[str, Funnel]) -> list[Reject]:

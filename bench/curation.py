@@ -1,0 +1,198 @@
+"""Curation of Stack Exchange dumps against two usual ways: ``python bench/curation.py [--gb 0.2]``.
+
+The dumps are the real rows beside the checkout, repeated with shifted ids until they fill the asked size, in a
+temporary folder. All three ways pair every question with its top answer and take the pair through the same rules:
+
+- ours: `lima_utils.curation`, rows cut out of the bytes, an XML parser for those whose text is needed;
+- lxml: ``etree.iterparse`` over every row, freed as it goes, the same cleaning and rules;
+- BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read; as it is slow, on a
+  smaller dump, and compared by bytes a second.
+
+Each side runs in a process of its own, in turns. Its peak memory is the process's.
+"""
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from report import compare, report
+
+REAL = Path("../shared/realdata/stackexchange")
+IDS = re.compile(rb' (Id|ParentId|AcceptedAnswerId)="(\d+)"')
+SHIFT = 1_000_000
+"""Between the ids of two copies; more than any of the real ones."""
+WAYS = ("ours", "lxml", "beautifulsoup")
+SMALL_GB = 0.016
+"""One copy of the real rows: what BeautifulSoup is given."""
+
+
+def make_dumps(folder: Path, gb: float) -> float:
+    """Write dumps of about `gb` gigabytes, one folder an exchange, and return their size in bytes."""
+    sources = sorted(REAL.glob("*/Posts.xml"))
+    if not sources:
+        sys.exit(f"{REAL} is missing: this benchmark repeats the rows of real dumps.")
+    copies = max(1, round(gb * 1e9 / sum(path.stat().st_size for path in sources)))
+    size = 0
+    for path in sources:
+        rows = [line for line in path.read_bytes().splitlines() if line.lstrip().startswith(b"<row")]
+        target = folder / path.parent.name / "Posts.xml"
+        target.parent.mkdir(parents=True)
+        with target.open("wb") as file:
+            file.write(b'<?xml version="1.0" encoding="utf-8"?>\n<posts>\n')
+            for copy in range(copies):
+                shift = copy * SHIFT
+                moved = (IDS.sub(lambda m, s=shift: b' %s="%d"' % (m[1], int(m[2]) + s), row) for row in rows)
+                file.write(b"\n".join(moved) + b"\n")
+            file.write(b"</posts>\n")
+        size += target.stat().st_size
+    return float(size)
+
+
+def curate_ours(folder: Path) -> set[str]:
+    from lima_utils.curation.settings import StackExchangeSettings
+    from lima_utils.curation.stackexchange import curate_stackexchange
+
+    return set(curate_stackexchange([folder], StackExchangeSettings(), 0).dialogues["url"])
+
+
+def read_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the attributes of every row, the tree behind it freed."""
+    from lxml import etree
+
+    for _, row in etree.iterparse(str(path), events=("end",), tag="row", huge_tree=True):
+        yield dict(row.attrib)
+        row.clear()
+        while row.getprevious() is not None:
+            del row.getparent()[0]
+
+
+def curate_lxml(folder: Path) -> set[str]:
+    """Stream every row through lxml, keep questions and top answers, then apply our cleaning and rules."""
+    from lima_utils.curation.dialogues import make_dialogue
+    from lima_utils.curation.dump import Dump
+    from lima_utils.curation.exchanges import Exchange
+    from lima_utils.curation.posts import make_post
+    from lima_utils.curation.settings import StackExchangeSettings
+    from lima_utils.records import Dialogue
+
+    settings, urls, seen = StackExchangeSettings(), set(), set()
+    for path in sorted(folder.glob("*/Posts.xml")):
+        exchange = Exchange(path.parent.name, "other", Dump(path))
+        questions, best = {}, {}
+        for row in read_rows(path):
+            if row["PostTypeId"] == "1":
+                questions[row["Id"]] = row
+            elif row["PostTypeId"] == "2" and int(row.get("Score", settings.min_score - 1)) >= settings.min_score:
+                rival = best.get(row["ParentId"])
+                if rival is None or (-int(row["Score"]), int(row["Id"])) < (-int(rival["Score"]), int(rival["Id"])):
+                    best[row["ParentId"]] = row
+        for number, answer in best.items():
+            if number in questions:
+                question = make_post(questions[number])
+                made = make_dialogue(exchange, question, make_post(answer), settings, 0)
+                if isinstance(made, Dialogue):
+                    text = (question.title, made.messages[-1]["content"])
+                    urls |= set() if text in seen else {str(made.url)}
+                    seen.add(text)
+    return urls
+
+
+def curate_beautifulsoup(folder: Path) -> set[str]:
+    """Parse every post's HTML with BeautifulSoup as its row is read, gather answers by question, then filter."""
+    from bs4 import BeautifulSoup
+
+    from lima_utils.curation.rules import check_first_person, check_length, check_references, check_title
+
+    urls, seen = set(), set()
+    for path in sorted(folder.glob("*/Posts.xml")):
+        questions, answers = {}, {}
+        for row in read_rows(path):
+            row["Body"] = BeautifulSoup(row.get("Body", ""), "html.parser").get_text()
+            if row["PostTypeId"] == "1":
+                questions[row["Id"]] = row
+            elif row["PostTypeId"] == "2":
+                answers.setdefault(row["ParentId"], []).append(row)
+        for number, rivals in answers.items():
+            answer = min(rivals, key=lambda row: (-int(row.get("Score", -1)), int(row["Id"])))
+            title, text = questions.get(number, {}).get("Title", ""), answer["Body"].strip()
+            rules = (check_title(title), check_length(text, (1200, 4096)), check_first_person(text))
+            fits = int(answer.get("Score", -1)) >= 10 and not any(rules) and check_references(text) is None
+            if fits and (title, text) not in seen:
+                seen.add((title, text))
+                urls.add(f"https://{path.parent.name}/a/{answer['Id']}")
+    return urls
+
+
+def run_side(way: str, folder: Path) -> None:
+    """Run one way in this process and print its seconds, peak memory and the answers it found."""
+    start = time.perf_counter()
+    urls = {"ours": curate_ours, "lxml": curate_lxml, "beautifulsoup": curate_beautifulsoup}[way](folder)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "urls": sorted(urls)}))
+
+
+def measure(way: str, folder: Path) -> dict[str, object]:
+    command = [sys.executable, __file__, "--side", way, "--folder", str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, object] = json.loads(done.stdout)
+    return result
+
+
+def best_rate(runs: list[dict[str, object]], size: float) -> float:
+    """Return megabytes a second of the fastest run: what else the machine did can only slow a run down."""
+    return size / 1e6 / min(float(str(run["seconds"])) for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gb", type=float, nargs="+", default=[2.0, 4.0], help="sizes of the dumps in gigabytes")
+    parser.add_argument("--rounds", type=int, default=2, help="turns that each side takes on the first size")
+    parser.add_argument("--temp", type=Path, help="where the dumps are made (the system's temporary folder)")
+    parser.add_argument("--side", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        run_side(options.side, options.folder)
+        return
+    rates: dict[str, float] = {}
+    peaks: dict[float, float] = {}
+    for gb in options.gb:
+        with tempfile.TemporaryDirectory(dir=options.temp) as name:
+            folder = Path(name)
+            size = make_dumps(folder, gb)
+            first = gb == options.gb[0]
+            ways, rounds = (("ours", "lxml"), options.rounds) if first else (("ours",), 1)
+            runs: dict[str, list[dict[str, object]]] = {way: [] for way in ways}
+            for _ in range(rounds):
+                for way in ways:
+                    runs[way].append(measure(way, folder))
+            peaks[gb] = max(float(str(run["peak_mb"])) for run in runs["ours"])
+            if first:
+                rates = {way: best_rate(done, size) for way, done in runs.items()}
+                if runs["ours"][0]["urls"] != runs["lxml"][0]["urls"]:
+                    sys.exit("ours and lxml found different answers: their times cannot be compared.")
+                print(
+                    f"{len(runs['ours'][0]['urls'])} dialogues by both ways; lxml's peak "  # type: ignore[arg-type]
+                    f"{max(float(str(run['peak_mb'])) for run in runs['lxml']):,.0f} MB"
+                )
+    with tempfile.TemporaryDirectory(dir=options.temp) as name:
+        size = make_dumps(Path(name), SMALL_GB)
+        rates["beautifulsoup"] = best_rate([measure("beautifulsoup", Path(name))], size)
+    records = [
+        compare("curation.vs_lxml", rates["ours"], rates["lxml"], "MB/s"),
+        compare("curation.vs_beautifulsoup", rates["ours"], rates["beautifulsoup"], "MB/s"),
+        *(compare(f"curation.peak_mb.{gb:g}gb", peak, None, "MB", less_is_better=True) for gb, peak in peaks.items()),
+    ]
+    report("curation", records, ["polars", "numpy", "lxml", "selectolax", "beautifulsoup4"])
+
+
+if __name__ == "__main__":
+    main()
