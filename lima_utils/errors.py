@@ -17,7 +17,7 @@ class StudyError(Exception):
 
 
 def exit_with_sentence(main: Callable[P, int | None]) -> Callable[P, int]:
-    """Wrap a command line's ``main``: a StudyError (or a failing file operation) becomes one line and exit code 2."""
+    """Wrap a command line's ``main``: StudyError and failing file operations become one line and exit code 2."""
 
     @functools.wraps(main)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:

@@ -27,7 +27,7 @@ def ensure_directory(path: Path) -> Path:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (file or folder); on success it takes the place of `path`, else it is removed."""
+    """Yield a path beside `path` (file or folder) that takes its place on success and is removed otherwise."""
     ensure_directory(path.parent)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _remove(aside)

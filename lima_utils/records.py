@@ -119,22 +119,22 @@ SCHEMAS: dict[type, dict[str, Any]] = {
         "id": pl.String,
         "source": pl.String,
         "messages": pl.List(_MESSAGE),
-        **{name: pl.String for name in ("split", "exchange", "group", "url", "license", "author", "revised")},
+        **dict.fromkeys(("split", "exchange", "group", "url", "license", "author", "revised"), pl.String),
         "score": pl.Int64,
     },
     Response: {
-        **{name: pl.String for name in ("prompt_id", "system", "text", "stop")},
-        **{name: pl.Int64 for name in ("tokens", "sample", "seed", "turn")},
+        **dict.fromkeys(("prompt_id", "system", "text", "stop"), pl.String),
+        **dict.fromkeys(("tokens", "sample", "seed", "turn"), pl.Int64),
     },
     Verdict: {
-        **{name: pl.String for name in ("prompt_id", "system_a", "system_b", "winner", "judge", "shown_first")},
-        **{name: pl.Int64 for name in ("sample", "seed")},
+        **dict.fromkeys(("prompt_id", "system_a", "system_b", "winner", "judge", "shown_first"), pl.String),
+        **dict.fromkeys(("sample", "seed"), pl.Int64),
         "reason": pl.String,
     },
     Grade: {
-        **{name: pl.String for name in ("prompt_id", "system", "label", "judge")},
+        **dict.fromkeys(("prompt_id", "system", "label", "judge"), pl.String),
         "score": pl.Float64,
-        **{name: pl.Int64 for name in ("sample", "seed", "turn")},
+        **dict.fromkeys(("sample", "seed", "turn"), pl.Int64),
         "reason": pl.String,
     },
 }
@@ -159,7 +159,7 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
 
 
 def read_frame(path: Path, kind: type[Any], made_by: str) -> pl.DataFrame:
-    """Read a parquet file and check that it holds the columns of `kind`; StudyError says what is wrong and what makes it."""
+    """Read a parquet file that holds the columns of `kind`; StudyError says what is wrong and what makes it."""
     require(path, made_by)
     try:
         frame = pl.read_parquet(path)
