@@ -17,6 +17,10 @@ from lima_utils.curation.funnel import REJECTS, SOURCE, Funnel, Reject, to_rejec
 from lima_utils.curation.posts import Index, Post, read_post
 from lima_utils.curation.settings import StackExchangeSettings
 
+BUCKET = 100_000
+"""Posts paired at a time; a question and its answers always meet, and memory does not grow with the dump."""
+LISTED = 20_000
+"""Rejects listed for a rule on numbers alone in one exchange, lowest ids first; the funnel counts all of them."""
 Places = tuple[int, int, int, int, int, int]
 """Where a pair lies: id and key of the question, place and size of its row, place and size of the answer's."""
 
@@ -41,41 +45,70 @@ def pair_posts(
     The pairs have the columns id, place, size, score and key (a random number by seed) of the question, and
     answer, answer_place, answer_size, answer_score.
     """
+    is_first = index.posts["id"].is_first_distinct()
+    thread = pl.when(kind=1).then("id").otherwise("parent").fill_null(0).abs()
+    buckets = 1 + len(index.posts) // BUCKET
+    parts = [
+        _pair_bucket(name, index.posts.filter(is_first & (thread % buckets == number)), settings, seed)
+        for number in range(buckets)
+    ]
+    pairs = pl.concat([part.pairs for part in parts]).sort("id")
+    unanswered = pl.concat([part.unanswered for part in parts]).sort("id")
+    low = pl.concat([part.low for part in parts]).sort("id")
+    again = index.posts.filter(~is_first)
+
     funnel, bad = Funnel(), index.damaged
     left = funnel.drop("row", "damaged_row", index.rows, len(bad))
     left = funnel.drop("row", "other_post_type", left, index.other)
-    posts = index.posts.unique("id", keep="first", maintain_order=True)
-    again = index.posts.join(posts, on="place", how="anti")
     funnel.drop("row", "duplicate_id", left, len(again))
-    questions = posts.filter(kind=1).select("id", "place", "size", "score")
-    answers = posts.filter(kind=2)
-    known = answers.join(questions, left_on="parent", right_on="id", how="semi", maintain_order="left")
-    left = funnel.drop("answer", "question_missing", len(answers), len(answers) - len(known))
-    best = _choose(name, known, settings, seed)
+    answers, known = sum(part.answers for part in parts), sum(part.known for part in parts)
+    left = funnel.drop("answer", "question_missing", answers, answers - known)
     rule = "not_the_top_answer" if settings.filtered else "not_the_random_answer"
-    funnel.drop("answer", rule, left, left - len(best))
-    chosen = best.select("parent", answer="id", answer_place="place", answer_size="size", answer_score="score")
-    pairs = questions.join(chosen, left_on="id", right_on="parent", how="left").sort("id")
-    unanswered = pairs.filter(pl.col("answer").is_null())
-    left = funnel.drop("question", "no_answer", len(pairs), len(unanswered))
-    pairs = pairs.filter(pl.col("answer").is_not_null())
+    funnel.drop("answer", rule, left, left - len(low) - len(pairs))
+    left = funnel.drop("question", "no_answer", len(pairs) + len(low) + len(unanswered), len(unanswered))
+    if settings.filtered:
+        funnel.drop("question", "low_score", left, len(low))
     rejects = [
         to_rejects([Reject(f"{SOURCE}/{name}/byte-{place}", name, "damaged_row", excerpt=text) for place, text in bad]),
         _reject_all(name, again, "duplicate_id"),
         _reject_all(name, unanswered, "no_answer"),
+        _reject_all(name, low, "low_score"),
     ]
-    if settings.filtered:
-        low = pl.col("answer_score").fill_null(settings.min_score - 1) < settings.min_score
-        fallen = pairs.filter(low)
-        rejects.append(_reject_all(name, fallen, "low_score"))
-        pairs = pairs.filter(~low)
-        funnel.drop("question", "low_score", left, len(fallen))
     keys = pl.Series("key", shuffle_keys(pairs["id"], name, seed), dtype=pl.UInt64)
     return pairs.with_columns(keys), pl.concat(rejects), funnel
 
 
+@dataclass(frozen=True, slots=True)
+class _Paired:
+    """The questions of one bucket, by what became of them, and the number of its answers."""
+
+    pairs: pl.DataFrame
+    unanswered: pl.DataFrame
+    low: pl.DataFrame
+    answers: int
+    known: int
+
+
+def _pair_bucket(name: str, posts: pl.DataFrame, settings: StackExchangeSettings, seed: int) -> _Paired:
+    """Pair some questions of an exchange, all of whose answers are in `posts`."""
+    questions = posts.filter(kind=1).select("id", "place", "size", "score")
+    answers = posts.filter(kind=2)
+    known = answers.join(questions, left_on="parent", right_on="id", how="semi", maintain_order="left")
+    best = _choose(name, known, settings, seed)
+    chosen = best.select("parent", answer="id", answer_place="place", answer_size="size", answer_score="score")
+    pairs = questions.join(chosen, left_on="id", right_on="parent", how="left")
+    unanswered = pairs.filter(pl.col("answer").is_null()).select("id")
+    pairs = pairs.filter(pl.col("answer").is_not_null())
+    is_low = pl.lit(value=False)
+    if settings.filtered:
+        is_low = pl.col("answer_score").fill_null(settings.min_score - 1) < settings.min_score
+    low = pairs.filter(is_low).select("id", "answer_score")
+    return _Paired(pairs.filter(~is_low), unanswered, low, len(answers), len(known))
+
+
 def _reject_all(name: str, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
-    """Return rejects for rows with an id (and an answer's score where there is one)."""
+    """Return rejects for rows with an id (and an answer's score where there is one), `LISTED` at most."""
+    rows = rows.head(LISTED)
     score = pl.col("answer_score") if "answer_score" in rows.columns else pl.lit(None)
     frame = rows.select(
         id=pl.format("{}/{}/{}", pl.lit(SOURCE), pl.lit(name), "id"),

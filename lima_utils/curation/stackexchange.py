@@ -24,6 +24,8 @@ from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, replacing, write_json
 from lima_utils.records import Dialogue, to_frame, write_frame
 
+PACKED = 2_000
+"""Rejects that wait as objects before they are packed into a frame, a quarter of the size."""
 JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id")
 
 
@@ -91,6 +93,7 @@ def judge_exchange(exchange: Exchange, index: Index, settings: StackExchangeSett
     pairs, fallen, funnel = pair_posts(exchange.name, index, settings, seed)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
+    listed, reasons = [fallen], Counter[str]()
     seen: Counter[str] = Counter()
     with lay_out(exchange.posts, pairs) as (path, places):
         for pair in read_pairs(path, places):
@@ -106,13 +109,17 @@ def judge_exchange(exchange: Exchange, index: Index, settings: StackExchangeSett
             else:
                 first = -(pair.question.score or 0) if settings.filtered else pair.key
                 candidates.append(Candidate(made, (first, pair.id), pair.question.title))
+            if len(rejects) == PACKED:
+                reasons.update(reject.reason for reject in rejects)
+                listed.append(to_rejects(rejects))
+                rejects.clear()
     funnel.seen.update(seen)
-    reasons = Counter(reject.reason for reject in rejects)
+    reasons.update(reject.reason for reject in rejects)
     left = len(pairs)
     for rule in ("damaged_text", *list_rules(settings)):
         left = funnel.drop("question", rule, left, reasons[rule])
     candidates.sort(key=lambda candidate: candidate.rank)
-    return Judged(candidates, pl.concat([fallen, to_rejects(rejects)]), funnel)
+    return Judged(candidates, pl.concat([*listed, to_rejects(rejects)]), funnel)
 
 
 def _index_ahead(exchanges: Sequence[Exchange], settings: StackExchangeSettings) -> Iterator[Index]:
