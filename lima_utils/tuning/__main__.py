@@ -1,6 +1,7 @@
 """Command line of tuning: ``python -m lima_utils.tuning`` or ``accelerate launch -m lima_utils.tuning``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import load_profile
 from lima_utils.study.sets import Sets
 from lima_utils.study.tunings import read_training, recipe_of
+from lima_utils.tuning.plan import GIB, GPUS, LIMA_DIALOGUES, LIMA_TOKENS, plan_run, smallest_change, write_plan
 from lima_utils.tuning.training import tune
 
 
@@ -25,13 +27,49 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dialogues", type=Path, help="a dialogues.parquet in place of the run's own set")
     parser.add_argument("--out", type=Path, help="where checkpoints go (default: runs/<profile>/tuning/<run>)")
     parser.add_argument("--keep", choices=("all", "last"), default="all", help="which epochs' checkpoints to keep")
+    parser.add_argument("--save-every", type=int, metavar="STEPS", help="save the run's state within epochs too")
+    parser.epilog = "`python -m lima_utils.tuning plan --help`: memory, hours and cost before the run."
     return parser.parse_args(arguments)
+
+
+def parse_plan(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line of ``plan``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lima_utils.tuning plan",
+        description="Memory per GPU, steps, FLOPs, hours and cost of a profile's tuning; refuses what cannot fit.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--profile", default="paper", help="name of a profile, or a YAML file")
+    parser.add_argument("--gpus", type=int, default=1, help="how many GPUs")
+    parser.add_argument("--gpu", default="h100", help=f"their kind: {', '.join(GPUS)}")
+    parser.add_argument("--price", type=float, help="price of one GPU for one hour")
+    parser.add_argument("--dialogues", type=int, default=LIMA_DIALOGUES, help="dialogues of an epoch")
+    parser.add_argument("--tokens", type=int, default=LIMA_TOKENS, help="tokens of an epoch")
+    return parser.parse_args(arguments)
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Print the plan of a run; StudyError where it cannot fit, with the smallest change that makes it."""
+    profile = load_profile(options.profile)
+    base, recipe = profile.base, profile.tuning
+    planned = plan_run(base, recipe, options.gpus, options.gpu, options.dialogues, options.tokens)
+    print(write_plan(planned, options.price))
+    if not planned.fits:
+        change = smallest_change(base, recipe, options.gpus, options.gpu)
+        raise StudyError(
+            f"this run cannot fit: it needs {planned.peak / GIB:.1f} GiB on each {options.gpu}, which gives "
+            f"{planned.capacity / GIB:.1f}; "
+            + (f"the smallest change that fits is {change}." if change else "none fits.")
+        )
 
 
 @exit_with_sentence
 def main(arguments: list[str] | None = None) -> None:
     """Run tuning as the command line says."""
-    options = parse_arguments(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["plan"]:
+        return plan(parse_plan(given[1:]))
+    options = parse_arguments(given)
     profile = load_profile(options.profile)
     paths = Paths(profile.name)
     name = options.run or next(iter(profile.tunings))
@@ -45,7 +83,9 @@ def main(arguments: list[str] | None = None) -> None:
         dialogues = read_training(Sets(paths), profile.tunings[name], seed)
     # The place where chapter 04 looks; a seed of one's own does not take the place of the profile's run.
     out = options.out or paths.tuning / (name if seed == profile.seed else f"{name}-seed-{seed}")
-    tuned = tune(profile.base, dialogues, recipe_of(profile, name), out, seed, options.keep)
+    tuned = tune(profile.base, dialogues, recipe_of(profile, name), out, seed, options.keep, None, options.save_every)
+    if os.environ.get("RANK", "0") != "0":
+        return
     last = tuned.history.row(-1, named=True)
     print(
         f"{tuned.final}: {last['step']} steps, final loss {last['loss']:.4f}, {tuned.trimmed} dialogues trimmed, "

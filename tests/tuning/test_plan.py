@@ -1,0 +1,110 @@
+import gc
+from pathlib import Path
+
+import pytest
+import torch
+from small_models import make_model
+from transformers import GPT2Config, LlamaConfig, LlamaForCausalLM, MixtralConfig
+
+from lima_utils.errors import StudyError
+from lima_utils.tuning.__main__ import main
+from lima_utils.tuning.dialogues import Example
+from lima_utils.tuning.loop import ALONE, _Run
+from lima_utils.tuning.loss import label_positions_only
+from lima_utils.tuning.peak import PeakMemory
+from lima_utils.tuning.plan import plan_run, predict_memory, smallest_change, write_plan
+from lima_utils.tuning.settings import BaseSettings, Recipe
+from lima_utils.tuning.shapes import measure_shape, read_folder, read_shape
+from lima_utils.tuning.tokens import TurnTokens
+
+LLAMA_65B = BaseSettings(model="huggyllama/llama-65b", dtype="bfloat16")
+LLAMA_7B = BaseSettings(model="huggyllama/llama-7b", dtype="bfloat16")
+PAPER = Recipe(gradient_checkpointing=True)
+
+
+def test_the_shapes_are_those_published() -> None:
+    assert read_shape(LLAMA_65B).weights == 65_285_660_672
+    assert read_shape(LLAMA_7B).weights == 6_738_415_616
+    assert read_shape(BaseSettings(model="mistralai/Mistral-7B-v0.1")).weights == 7_241_732_096
+
+
+def test_weights_are_counted_in_any_family(tmp_path: Path) -> None:
+    model = make_model(40, tied=False, layers=3)
+    model.save_pretrained(tmp_path)
+    assert read_folder(tmp_path).weights == sum(p.numel() for p in model.parameters())
+    gpt2 = measure_shape(GPT2Config())
+    assert gpt2.weights == 124_439_808
+    mixtral = measure_shape(MixtralConfig(), "bfloat16")
+    assert mixtral.weights == 46_702_792_704
+    assert mixtral.active_weights == pytest.approx(12.9e9, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_the_predicted_peak_is_the_measured_one(dtype: str, checkpointing: bool) -> None:
+    rows, length, vocabulary = 4, 600, 3000
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=128,
+        intermediate_size=344,
+        num_hidden_layers=6,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+    )
+    model = LlamaForCausalLM(config).to(getattr(torch, dtype)).train()
+    recipe = Recipe(max_tokens=length, micro_tokens=length * rows, gradient_checkpointing=checkpointing, batch=rows)
+    if checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    ids = torch.randint(0, vocabulary, (length + 1,))
+    examples = [Example(ids[:-1], ids[1:], length)] * rows
+    with label_positions_only(model) as head:
+        run = _Run(model, model, head, recipe, TurnTokens(1, 2, (1,), 3), 10, ALONE)
+        run.history = []
+        run.step(examples, 1)  # the optimiser's state is there from the second step on
+        gc.collect()
+        with PeakMemory() as measured:
+            run.step(examples, 1)
+    base = BaseSettings(model="x", dtype=dtype)  # type: ignore[arg-type]
+    parts = predict_memory(measure_shape(config, dtype), base, recipe, 1)
+    predicted = sum(size for part, size in parts.items() if part not in ("weights", "optimiser"))
+    assert predicted == pytest.approx(measured.peak, rel=0.15)
+
+
+def test_the_arithmetic_of_the_papers_run() -> None:
+    plan = plan_run(LLAMA_65B, PAPER, 16, "h200")
+    assert plan.steps == 15 * 32
+    assert plan.tokens == 15 * 759_800
+    assert plan.flops == pytest.approx(6 * 65.0e9 * plan.tokens, rel=0.03)
+    assert plan.memory["weights"] == 2 * 65_285_660_672 / 16
+    assert plan.memory["optimiser"] == 6 * 65_285_660_672 / 16
+    assert plan.fits
+    assert plan.hours == plan.exchange_hours > plan.compute_hours
+    assert plan_run(LLAMA_65B, PAPER, 8, "h200").exchange_hours < plan.exchange_hours
+    assert "1.7 hours" in write_plan(plan, 3.0)
+
+
+def test_the_smallest_change_is_named_and_makes_it_fit() -> None:
+    tight = Recipe(micro_tokens=65_536)
+    assert not plan_run(LLAMA_7B, tight, 1, "h200").fits
+    assert smallest_change(LLAMA_7B, tight, 1, "h200") == "tuning.micro_tokens: 2048"
+    long = Recipe(micro_tokens=8192, max_tokens=8192)
+    assert smallest_change(LLAMA_7B, long, 1, "h100") == "tuning.gradient_checkpointing: true"
+    wide = LLAMA_7B.model_copy(update={"dtype": "float32"})
+    assert str(smallest_change(wide, PAPER, 1, "h100")).endswith("base.dtype: bfloat16")
+    assert str(smallest_change(LLAMA_65B, PAPER, 8, "h100")).endswith("16 GPUs")
+    assert smallest_change(LLAMA_65B, PAPER.model_copy(update={"method": "lora"}), 1, "rtx4090") is None
+
+
+def test_the_command_refuses_what_cannot_fit(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    assert main(["plan", "--profile", "paper", "--gpus", "16", "--gpu", "h200", "--price", "3"]) == 0
+    assert "expected cost" in capsys.readouterr().out
+    assert main(["plan", "--profile", "paper", "--gpus", "2", "--gpu", "h100"]) == 2
+    assert "16 GPUs" in capsys.readouterr().err
+    assert main(["plan", "--profile", "paper", "--gpu", "abacus"]) == 2
+    assert "h200" in capsys.readouterr().err
+    with pytest.raises(StudyError, match="unknown"):
+        plan_run(LLAMA_7B, PAPER, 1, "abacus")
