@@ -207,7 +207,7 @@ def parse_row(piece: bytes) -> dict[str, str] | None:
         return None
     if row.tag != "row" or (row.text or "").strip():
         return None
-    return {str(name): str(value) for name, value in row.attrib.items()}
+    return dict(row.items())
 
 
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)""")

@@ -6,15 +6,15 @@ answers" and "self-contained in the title", and are the one place to change it.
 
 import re
 
-# Code and mathematics are no prose: an `I` in them is a variable.
+# Code and mathematics are no prose: an `I` in them is a variable. The pattern begins with a plain set of letters, and
+# looks behind only then, so that the search skips from one such letter to the next.
 NOT_PROSE = re.compile(
-    r"(?<!`)(`{3,}+)[^\n`]*\n.*?\n[ ]*\1(?!`)|(?<!`)``(?!`)[^\n]{1,300}?(?<!`)``(?!`)|(?<!`)`(?!`)[^`\n]+`"
-    r"|\$\$.+?\$\$|\$[^$\n]{1,400}\$|\\begin\{(\w+\*?)\}.*?\\end\{\2\}",
+    r"[`$\\](?:(?<=`)(?<!``)(?:(``+)[^\n`]*\n.*?\n[ ]*`\1(?!`)|`(?!`)[^\n]{1,300}?(?<!`)``(?!`)|(?!`)[^`\n]+`)"
+    r"|(?<=\$)(?:\$.+?\$\$|[^$\n]{1,400}\$)|(?<=\\)begin\{(\w+\*?)\}.*?\\end\{\2\})",
     re.DOTALL,
 )
 
 # "I" as a word: not the numeral of World War I or Type I, not I/O, I. Newton or a lone letter in a formula.
-# The look-behinds stand behind the first letter so that the search skips from one such letter to the next.
 _NUMERALS = "War |WW |[Tt]ype |[Cc]lass |[Pp]art |[Pp]hase |[Cc]hapter |[Vv]olume |[Ll]evel |[Ss]tage |[Tt]itle "
 _FIRST_PERSON = re.compile(
     r"[Ii](?<![\w/.=+*^-].)(?:"
