@@ -22,7 +22,8 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
     Weights in bf16 get the AdamW that keeps their lower halves, or LIMA's small steps would be lost.
     """
-    kept = {id(table) for table in embedding_tables(model)} if recipe.embedding == "new-tokens" else set()
+    masked = recipe.embedding == "new-tokens" and recipe.method == "full"
+    kept = {id(table) for table in embedding_tables(model)} if masked else set()
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     tables: list[nn.Parameter] = []

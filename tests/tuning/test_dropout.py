@@ -118,6 +118,20 @@ def test_gradient_checkpointing_recomputes_the_same_dropout() -> None:
     assert torch.allclose(*gradients, rtol=1e-5)
 
 
+def test_a_compiled_model_drops_as_well() -> None:
+    model, ids = make_model(30, layers=3), torch.arange(8)[None]
+    with residual_dropout(model, 0.5, find_branches(model)):
+        compiled = torch.compile(model, backend="aot_eager")
+        plain = model(input_ids=ids).logits
+        assert torch.allclose(compiled(input_ids=ids).logits, plain, atol=1e-5)
+        model.train()
+        torch.manual_seed(1)
+        first, second = compiled(input_ids=ids).logits, compiled(input_ids=ids).logits
+        assert not torch.allclose(first, second)
+        assert not torch.allclose(first, plain)
+    torch.compiler.reset()
+
+
 def test_rates_grow_linearly_from_zero() -> None:
     assert layer_rates(4, 0.3) == pytest.approx([0.0, 0.1, 0.2, 0.3])
     assert layer_rates(1, 0.3) == [0.0]

@@ -1,3 +1,4 @@
+import copy
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -147,6 +148,29 @@ def test_new_tokens_alone_move_in_the_embedding(model: LlamaForCausalLM, tokeniz
     tokens = add_turn_tokens(fresh, make_tokenizer(bos_token="<doc>", eos_token="</s>"), "<|eot|>", 1)
     assert not torch.allclose(new[tokens.eot_id], fresh.get_input_embeddings().weight[tokens.eot_id])
     assert not torch.equal(tuned.model.model.layers[0].mlp.up_proj.weight, model.model.layers[0].mlp.up_proj.weight)
+
+
+def test_new_rows_learn_faster_if_asked(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 1, "batch": 4, "embedding": "new-tokens", "residual_dropout": 0.0})
+    moves = []
+    for factor in (1.0, 10.0):
+        fresh = copy.deepcopy(model)
+        tokens = add_turn_tokens(fresh, copy.deepcopy(tokenizer), "<|eot|>", 1)
+        start = fresh.get_input_embeddings().weight[tokens.eot_id]
+        tuned = tune_model(
+            model, tokenizer, make_dialogues(), recipe.model_copy(update={"new_token_factor": factor}), 1
+        )
+        moves.append((tuned.model.get_input_embeddings().weight[tokens.eot_id] - start).abs().mean().item())
+    assert moves[1] == pytest.approx(10 * moves[0], rel=1e-3)  # Adam's first step is the rate itself
+
+
+def test_lora_trains_with_the_embedding_frozen_but_for_new_rows(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 2, "method": "lora", "embedding": "new-tokens"})
+    tuned = tune_model(model, tokenizer, make_dialogues(), recipe, 1)
+    old = model.get_input_embeddings().weight
+    assert torch.equal(tuned.model.get_input_embeddings().weight[: len(old)], old)
 
 
 @pytest.mark.parametrize("tied", [True, False])
