@@ -159,3 +159,7 @@ def test_the_same_notebooks_take_another_base_other_dialogues_and_an_endpoint_ju
     assert headline["preference.base.tie"]["estimate"] == 1.0
     assert headline["quality.pass"]["n"] == 230
     assert "known.k1000" not in headline
+    # The book without a controlled world: every reference resolves, and what is left out says so.
+    rendered = study(checkout, "preview", "--profile", "own")
+    assert rendered.returncode == 0, rendered.stderr
+    assert "the profile <code>own</code> has none" in (checkout / "_book/index.html").read_text()
