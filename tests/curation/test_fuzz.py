@@ -185,10 +185,10 @@ def test_a_post_of_fifty_megabytes(tmp_path: Path) -> None:
         '<posts><row Id="1" PostTypeId="1" Score="3" Title="How is it so?" Body="text" />\n'
         f'<row Id="2" PostTypeId="2" ParentId="1" Score="30" Body="{huge}" /></posts>'
     )
-    start = time.monotonic()
+    start = time.process_time()
     curated = curate_stackexchange([folder], StackExchangeSettings(), 0)
     assert curated.rejects["reason"].to_list() == ["too_long"]
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_an_entity_bomb_is_refused_before_it_grows(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_any_html_gives_text(html: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="`$\\begin{a} \nI@*'sanwer", max_size=1500))
 def test_rules_take_any_text_in_little_time(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     check_first_person(text)
     check_references(text)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
