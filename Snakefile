@@ -11,9 +11,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from lima_utils.study.order import chapters_of, steps_before, steps_of
 from lima_utils.study.execution import SCHEDULER
 from lima_utils.study.fingerprints import drop_stale_receipt, refresh_fingerprint
+from lima_utils.study.order import chapters_of, steps_before, steps_of
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import load_profile
 

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 from lima_utils.errors import StudyError, exit_with_sentence
-from lima_utils.generation.responses import ResponseLog
-from lima_utils.generation.systems import load_engine, model_print, respond
 from lima_utils.records import Dialogue, Response, read_rows, write_rows
+from lima_utils.study.answers import answer
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import load_profile
 
@@ -19,7 +18,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--profile", default="tiny", help="name of a profile, or a YAML file (default: tiny)")
     parser.add_argument("--system", default="tuned", help="name of one of the profile's systems (default: tuned)")
-    parser.add_argument("--model", help="folder or hub name (default: the system's, else the last tuned checkpoint)")
+    parser.add_argument("--model", help="folder or hub name (default: the system's, else the run's)")
     parser.add_argument(
         "--prompts", type=Path, required=True, help="a parquet file of dialogues that end with the user"
     )
@@ -42,22 +41,11 @@ def main(arguments: list[str] | None = None) -> None:
     system = systems[options.system]
     prompts = read_rows(options.prompts, Dialogue, "the curation notebook")
     shown = read_rows(options.demonstrations, Dialogue, "the curation notebook") if options.demonstrations else []
-    name = options.model or system.model
-    if name is None and system.kind == "checkpoint":
-        made = sorted((paths.tuning / f"seed-{seed}").glob("epoch-*/manifest.json"))
-        if not made:
-            raise StudyError(
-                f"{paths.tuning / f'seed-{seed}'}: no checkpoint; run `python -m lima_utils.tuning` first."
-            )
-        name = str(made[-1].parent)
-    elif name is None and system.kind in ("base", "in-context"):
-        name = profile.base.model
-    engine = None if name is None or system.kind == "endpoint" else load_engine(name, system.revision)
+    if options.model is not None:
+        system = system.model_copy(update={"model": options.model})
+    profile = profile.model_copy(update={"seed": seed})
+    responses = answer(profile, paths, system, prompts, shown)
     out = options.out or paths.generation / f"responses-{system.name}.parquet"
-    settings = [system.model_dump(), profile.generation.model_dump(), seed, name]
-    settings += [model_print(Path(name)) if name else [], [dialogue.id for dialogue in shown]]
-    log = ResponseLog(out.parent, settings)
-    responses = respond(system, prompts, profile.generation, seed, engine=engine, demonstrations=shown, log=log)
     write_rows(out, responses, Response)
     stopped = sum(response.stop == "eot" for response in responses)
     print(f"{out}: {len(responses)} responses, {stopped} stopped by themselves.")

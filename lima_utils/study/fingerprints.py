@@ -48,6 +48,8 @@ def _files_named(value: Any, root: Path) -> Iterator[str]:
             yield str(value)  # what lies in runs/ was made by the steps before, and counts as their output
         case BaseModel():
             yield from _files_named([item for _, item in value], root)
+        case dict():
+            yield from _files_named([*value.values()], root)
         case list() | tuple():
             yield from (name for item in value for name in _files_named(item, root))
 
@@ -61,16 +63,23 @@ def refresh_fingerprint(chapter: Chapter, profile: Profile, paths: Paths, root: 
     return path
 
 
-def receipt_of(step: Step, before: Iterable[Step], paths: Paths) -> dict[str, Any]:
-    """Return the receipt of a finished step; StudyError names an input or output that does not exist."""
-    for output in step.outputs(paths):
-        if not output.exists():
-            raise StudyError(f"{step.chapter.notebook}: it ended without writing {output}, which it should make.")
+def reading_of(step: Step, before: Iterable[Step], paths: Paths) -> dict[str, Any]:
+    """Return what the step is about to read: its fingerprint and the digests of what the steps before have made."""
     return {
         "fingerprint": _read(paths.fingerprints / f"{step.chapter.stem}.json"),
         "inputs": inputs_of(before, paths),
-        "outputs": {str(output): digest_of(output) for output in step.outputs(paths)},
     }
+
+
+def receipt_of(step: Step, reading: dict[str, Any], paths: Paths) -> dict[str, Any]:
+    """Return the receipt of a step that has ended, with `reading` from before it began (files may change meanwhile).
+
+    StudyError names an output that it did not write.
+    """
+    for output in step.outputs(paths):
+        if not output.exists():
+            raise StudyError(f"{step.chapter.notebook}: it ended without writing {output}, which it should make.")
+    return {**reading, "outputs": _existing(step, paths)}
 
 
 def inputs_of(before: Iterable[Step], paths: Paths) -> dict[str, str]:
@@ -84,14 +93,9 @@ def inputs_of(before: Iterable[Step], paths: Paths) -> dict[str, str]:
     return digests
 
 
-def same_as_before(earlier: dict[str, Any], step: Step, before: Iterable[Step], paths: Paths) -> bool:
+def same_as_before(earlier: dict[str, Any], step: Step, reading: dict[str, Any], paths: Paths) -> bool:
     """Return whether an earlier run of the step read the very same and what it wrote is still there."""
-    now = {
-        "fingerprint": _read(paths.fingerprints / f"{step.chapter.stem}.json"),
-        "inputs": inputs_of(before, paths),
-        "outputs": _existing(step, paths),
-    }
-    return earlier == now
+    return earlier == {**reading, "outputs": _existing(step, paths)}
 
 
 def drop_stale_receipt(step: Step, paths: Paths) -> None:

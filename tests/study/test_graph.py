@@ -28,6 +28,7 @@ def test_only_dependants_of_a_change_run_again(small_study: Any) -> None:
     assert small_study.graph() == ALL
     assert small_study.sum() == (2 + 7 + 1) * (1 + 10) * (1 + 2)
     assert small_study.graph() == []
+    assert_provenance(root)
 
     profile = root / "profiles/tiny.yaml"
     profile.write_text(profile.read_text() + "stamp: a test\n")
@@ -108,9 +109,8 @@ def test_a_failing_notebook_leaves_earlier_results_and_tells_one_line(small_stud
     assert not (root / "runs/tiny/notebooks/02-sum-numbers.failed.ipynb").exists()
 
 
-def test_executed_notebooks_say_where_they_come_from(small_study: Any) -> None:
-    small_study.graph()
-    executed = json.loads((small_study.root / "runs/tiny/notebooks/w1-scale-number/quality-2.ipynb").read_text())
+def assert_provenance(root: Path) -> None:
+    executed = json.loads((root / "runs/tiny/notebooks/w1-scale-number/quality-2.ipynb").read_text())
     record = executed["metadata"]["study"]
     assert record["parameters"] == {"profile": "tiny", "condition": "quality", "seed": 2}
     assert record["profile"] == "tiny"
@@ -119,6 +119,18 @@ def test_executed_notebooks_say_where_they_come_from(small_study: Any) -> None:
     assert set(record["receipt"]) == {"fingerprint", "inputs", "outputs"}
     assert "lima_utils.factors" in record["receipt"]["fingerprint"]["modules"]
     assert record["receipt"]["inputs"].keys() == {"runs/tiny/curation/number.txt"}
+
+
+def test_a_change_made_while_a_notebook_runs_makes_it_stale(small_study: Any) -> None:
+    first = small_study.root / "notebooks/01-make-number.ipynb"
+    change = "Path('lima_utils/numerals.py').write_text('def one(): return 5')"
+    first.write_text(first.read_text().replace("number = int(", f"{change}\\nnumber = int("))
+    number = small_study.root / "runs/tiny/curation/number.txt"
+    told = []
+    for expected in (10, 14, 14):
+        told.append(small_study.run("run", "01-make-number").stdout)
+        assert number.read_text() == str(expected)
+    assert [text.strip().endswith(" s") for text in told] == [True, True, False]
 
 
 def test_a_second_run_of_the_same_profile_is_refused(small_study: Any) -> None:
