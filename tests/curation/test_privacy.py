@@ -73,6 +73,6 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a.", "1-", "+1 ", "a:", "a@", "-----BEGIN PRIVATE KEY-----", "eyJaaaaaaaaaaa."])
 def test_hostile_repetitions_take_no_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     mask_text(piece * (100_000 // len(piece)), ALL)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 60  # quadratic matching would take hours of processor time
