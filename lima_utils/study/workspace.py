@@ -23,8 +23,13 @@ class Study:
         return path
 
 
-def open_study(profile: str) -> Study:
-    """Open the run of `profile` (a name in ``profiles/`` or a YAML file), wherever the notebook was started."""
+def open_study(profile: str, seed: int | None = None) -> Study:
+    """Open the run of `profile` (a name in ``profiles/`` or a YAML file), wherever the notebook was started.
+
+    A notebook's `seed`, where it is given, takes the place of the profile's.
+    """
     enter_root()
     loaded = load_profile(profile)
+    if seed is not None:
+        loaded = loaded.model_copy(update={"seed": seed})
     return Study(loaded, Paths(loaded.name))
