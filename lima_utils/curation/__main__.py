@@ -15,8 +15,10 @@ from lima_utils.curation.stackexchange import curate_stackexchange, write_curate
 from lima_utils.errors import StudyError, exit_with_sentence
 from lima_utils.files import ensure_directory
 from lima_utils.records import Dialogue, read_frame
+from lima_utils.study.curating import locate_raw
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import load_profile
+from lima_utils.study.sets import ASSEMBLED
 
 RULES = StackExchangeSettings()
 CHAINS = CommentSettings()
@@ -151,11 +153,9 @@ def _read_rules(arguments: argparse.Namespace) -> StackExchangeSettings:
 def _run_assemble(arguments: argparse.Namespace) -> None:
     profile = load_profile(arguments.profile)
     paths = Paths(profile.name)
-    out = ensure_directory(arguments.out or paths.curation / "assembled")
+    out = ensure_directory(arguments.out or paths.curation / ASSEMBLED)
     seed = profile.seed if arguments.seed is None else arguments.seed
-    settings = profile.curation
-    if profile.world is not None:
-        settings = settings.model_copy(update={"dumps": (paths.dumps, *settings.dumps)})
+    settings = locate_raw(profile, paths)
     collection = collect(settings, seed)
     write_collection(collection, settings, seed, out)
     for entry in collection.assembly.funnel:

@@ -26,6 +26,8 @@ from lima_utils.curation.settings import CurationSettings
 from lima_utils.curation.source_settings import AssemblySettings, OwnDialogues, Quota, SourcesSettings
 from lima_utils.curation.sources import curate_sources, write_sources
 from lima_utils.curation.stackexchange import curate_stackexchange, write_curated
+from lima_utils.errors import StudyError
+from lima_utils.records import Dialogue
 
 _FOLDER = Path(__file__).resolve().parents[2] / "data" / "authored"
 _TERMS = {"license": "CC BY 4.0", "author": "the LIMA study's authored texts"}  # data/authored/README.md
@@ -64,8 +66,20 @@ def collect(settings: CurationSettings, seed: int) -> Collection:
     harvests = curate_sources(plan_sources(settings.sources, wanted), seed)
     if settings.messages:
         harvests.append(read_messages(list(settings.messages), "own"))
+    _demand_quotas([row for harvest in harvests for row in harvest.kept], settings, wanted)
     frames = [one.dialogues for one in curated.values()] + [one.dialogues for one in harvests]
     return Collection(curated, harvests, assemble(frames, wanted, seed, reserve=frozenset(reserve)))
+
+
+def _demand_quotas(rows: Sequence[Dialogue], settings: CurationSettings, wanted: AssemblySettings) -> None:
+    """Raise StudyError where a file of one's own holds dialogues of which the quotas take none: surely a slip."""
+    own = {source.source for source in settings.sources.own} | ({"own"} if settings.messages else set())
+    asked = {(quota.source, quota.split) for quota in wanted.wanted}
+    for source, split in sorted({(row.source, row.split) for row in rows if row.source in own} - asked):
+        raise StudyError(
+            f"curation.assembly takes nothing of your own {split} dialogues of the source {source!r}; add "
+            f"{{split: {split}, source: {source}, n: …}} to its quotas."
+        )
 
 
 def write_collection(collection: Collection, settings: CurationSettings, seed: int, out: Path) -> None:

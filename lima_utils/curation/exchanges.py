@@ -65,6 +65,8 @@ def find_exchanges(paths: Sequence[Path], groups: Mapping[str, Group]) -> list[E
 
 
 def _find(path: Path) -> list[tuple[str, Dump, Dump | None]]:
+    if not path.exists():
+        raise StudyError(f"{path}: no such file or folder; give the folder or the .7z archive of an exchange.")
     if path.name == POSTS and path.is_file():
         path = path.parent
     if path.is_file() and path.suffix == ".7z":

@@ -5,6 +5,7 @@ dialogues of the source ``lima`` whose group is the source named by the release.
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -37,6 +38,7 @@ def fetch_lima(split: Split, revision: str = "main") -> Path:
 
     if split not in _HUB_FILES:
         raise StudyError(f"{REPOSITORY} has no {split} rows (LIMA never released its 50 development prompts).")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # retries are not told one by one
     cause: Exception
     try:
         return Path(hf_hub_download(REPOSITORY, _HUB_FILES[split], repo_type="dataset", revision=revision))

@@ -51,7 +51,7 @@ _DESCRIBES_INPUT = re.compile(
 _TASK = re.compile(
     r"^(?:in this task,?\s*|here,?\s*|now,?\s*)*(?:your (?:job|task|goal) is to|the task is to|"
     r"you (?:need|have|are asked|are required|are expected|should try|must) to|you(?:'re| are) to|"
-    r"you (?:should|must|will)|please)\s+(?:then\s+)?",
+    r"you (?:should|must|will(?! (?:also )?be ))|please)\s+(?:then\s+)?",
     re.IGNORECASE,
 )
 _LABEL = re.compile(

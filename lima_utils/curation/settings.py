@@ -88,3 +88,5 @@ class CurationSettings(Settings):
     """JSON lines files of training dialogues of one's own, in the `messages` form; short for `sources.own`."""
     assembly: AssemblySettings | None = None
     """How many dialogues of which source make up the set; None takes whatever the sources give."""
+    lima_rows: Path | None = None
+    """LIMA's released training rows, beside which the set's diversity is shown where the file exists."""

@@ -10,27 +10,24 @@ from lima_utils.figures.style import INK, MUTED, RULE, canvas, colour
 def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", group: str | None = None) -> Figure:
     """Return horizontal bars of what each rule left, rules from top to bottom, on a logarithmic axis.
 
-    `funnel` has one row per rule in order (and per `group`, e.g. the exchange: then one panel each, at most six, the
-    largest first): column `rule` names it, `kept` counts what remained after it. The share that passed the rule stands
-    behind the count. StudyError where the frame is empty or a count rises.
+    `funnel` has one row per rule in order (and per `group`, e.g. the source: then one panel each with its own rules,
+    at most six, the largest first): column `rule` names it, `kept` counts what remained after it. The share that passed
+    the rule stands behind the count. StudyError where the frame is empty or a count rises.
     """
     if funnel.is_empty():
         raise StudyError("funnel: no row to draw; give one row per rule.")
-    panels = _panels(funnel, kept, group)
-    rules = list(dict.fromkeys(funnel[rule]))
+    panels = _panels(funnel, rule, kept, group)
     most = max(int(part[kept].max() or 0) for _, part in panels)  # type: ignore[arg-type]
-    figure, _ = canvas(0.4 + len(panels) * (0.35 + 0.3 * len(rules)))
+    rows = [len(part) for _, part in panels]
+    figure, _ = canvas(0.4 + 0.35 * len(panels) + 0.3 * sum(rows))
     figure.clear()
-    stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    # A title takes the height of about one bar.
+    stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=[n + 1 for n in rows])[:, 0]
     for position, (axes, (title, part)) in enumerate(zip(stacked, panels, strict=True)):
-        counts = dict(part.select(rule, kept).iter_rows())
         before: int | None = None
-        for row, name in enumerate(rules):
-            if name not in counts:
-                continue
-            count = int(counts[name])
+        for row, count in enumerate(map(int, part[kept])):
             if before is not None and count > before:
-                raise StudyError(f"funnel: {name!r} left {count} of {before}; a rule can only remove rows.")
+                raise StudyError(f"funnel: {part[rule][row]!r} left {count} of {before}; a rule can only remove rows.")
             passed = f"  {100 * count / before:.0f} %" if before else ""
             axes.barh(row, max(count, 0.8), color=colour(position), height=0.7)
             axes.annotate(
@@ -40,8 +37,8 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
             before = count
         axes.set_xscale("log")
         axes.set_xlim(0.8, max(most, 10) * 12)
-        axes.set_yticks(range(len(rules)), rules, fontsize=11.5, color=INK)
-        axes.set_ylim(len(rules) - 0.5, -0.5)
+        axes.set_yticks(range(len(part)), part[rule], fontsize=11.5, color=INK)
+        axes.set_ylim(len(part) - 0.5, -0.5)
         axes.tick_params(axis="both", which="both", length=0)
         axes.tick_params(axis="x", labelbottom=position == len(panels) - 1, labelcolor=MUTED, labelsize=11)
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -51,8 +48,10 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
     return figure
 
 
-def _panels(funnel: pl.DataFrame, kept: str, group: str | None) -> list[tuple[str, pl.DataFrame]]:
+def _panels(funnel: pl.DataFrame, rule: str, kept: str, group: str | None) -> list[tuple[str, pl.DataFrame]]:
+    """Return title and rows of each panel, rows that repeat a rule merged (the last count stands)."""
     if group is None:
-        return [("", funnel)]
+        return [("", funnel.unique(rule, keep="last", maintain_order=True))]
     order = funnel.group_by(group, maintain_order=True).agg(pl.col(kept).max()).sort(kept, descending=True)
-    return [(str(name), funnel.filter(pl.col(group) == name)) for name in order[group].head(6)]
+    parts = ((str(name), funnel.filter(pl.col(group) == name)) for name in order[group].head(6))
+    return [(name, part.unique(rule, keep="last", maintain_order=True)) for name, part in parts]

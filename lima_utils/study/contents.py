@@ -15,7 +15,7 @@ CHAPTERS: tuple[Chapter, ...] = (
         "02-curate-dialogues",
         after=("a1-build-world",),
         outputs=("curation", "results/02-curate-dialogues.json"),
-        settings=("world", "curation", "sweep", "seed"),
+        settings=("world", "curation", "base", "tunings", "sweep", "seed"),
         data=("data/authored", "data/exchanges.csv"),
     ),
     Chapter(
@@ -35,7 +35,7 @@ CHAPTERS: tuple[Chapter, ...] = (
         "05-generate-responses",
         after=("02-curate-dialogues", "04-tune-base"),
         outputs=("generation/responses.parquet", "results/05-generate-responses.json"),
-        settings=("base", "generation", "systems", "seed"),
+        settings=("base", "tunings", "generation", "systems", "seed"),
     ),
     Chapter(
         "06-compare-preferences",
@@ -75,7 +75,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     Chapter(
         "a1-build-world",
         part="appendix",
-        outputs=("dumps", "world"),
+        outputs=("dumps", "sources", "world"),
         settings=("world",),
         world=True,
     ),

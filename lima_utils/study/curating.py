@@ -1,7 +1,7 @@
 """Chapter 02's work: the sets that the study tunes on and the prompts that it asks, from whatever sources there are.
 
-With a world, its dumps are read and its prompts are asked. Without one, the profile names dumps, LIMA's own rows or
-dialogues of one's own, and the authored prompts are asked.
+With a world, its raw sources are read and its prompts are asked. Without one, the profile names dumps, LIMA's own rows
+or dialogues of one's own, and the prompts of the assembled set are asked, or the authored ones.
 """
 
 from collections.abc import Iterable
@@ -10,115 +10,163 @@ from pathlib import Path
 
 import polars as pl
 
+from lima_utils.curation.collection import AUTHORED, Collection, collect, write_collection
 from lima_utils.curation.comments import curate_comments
 from lima_utils.curation.funnel import Curated
+from lima_utils.curation.harvest import Harvest
 from lima_utils.curation.messages import read_messages
-from lima_utils.curation.settings import StackExchangeSettings
+from lima_utils.curation.settings import CurationSettings, StackExchangeSettings
+from lima_utils.curation.source_settings import SourcesSettings
+from lima_utils.curation.sources import curate_sources, write_sources
 from lima_utils.curation.stackexchange import curate_stackexchange, write_curated
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, read_frame, to_frame, write_frame
 from lima_utils.study.order import maker_of
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile
-from lima_utils.study.sets import CHAINS, HOMOGENEOUS, MAIN, PROMPTS, QUANTITY, UNFILTERED, Sets
-
-AUTHORED = Path("data/authored")
+from lima_utils.study.sets import ASSEMBLED, CHAINS, HOMOGENEOUS, MAIN, PROMPTS, QUANTITY, UNFILTERED, Sets
+from lima_utils.world.sources import locate_sources
 
 
 @dataclass(frozen=True)
 class CuratedSets:
-    """What chapter 02 made: the curated Stack Exchange sets by name, and all training dialogues of the main set."""
+    """What chapter 02 made."""
 
-    sets: dict[str, Curated]
+    curated: dict[str, Curated]
+    """The sets that come from the Stack Exchange dumps alone, by name."""
+    collection: Collection | None
+    """Every source and the set assembled of them, where the profile asks for an assembly."""
+    frames: dict[str, pl.DataFrame]
+    """Every set that may be tuned on, by name (columns of Dialogue)."""
     main: pl.DataFrame
+    """The training dialogues that the study's own tuning learns from."""
     prompts: pl.DataFrame
+
+    @property
+    def whole(self) -> pl.DataFrame:
+        """All sources together: the assembled set with every split, without an assembly the main set."""
+        return self.frames.get(ASSEMBLED, self.main)
+
+    @property
+    def stackexchange(self) -> Curated | None:
+        """What LIMA's rules made of the Stack Exchange dumps; None where none were read."""
+        return self.curated.get(MAIN) or (self.collection.curated.get("stackexchange") if self.collection else None)
 
 
 def curate_sets(profile: Profile, paths: Paths) -> CuratedSets:
     """Curate every set of the profile and write it to ``curation/``; StudyError where no source is named."""
-    sets, own = {}, _read_own(profile)
-    if folders := exchange_folders(profile, paths):
-        for name, (settings, chosen) in _plan(profile, folders).items():
-            sets[name] = curate_stackexchange(chosen, settings, profile.seed)
-        if profile.sweep is not None:
-            sets[CHAINS] = curate_comments(folders, profile.curation.comments, profile.seed)
-    if not sets and own.is_empty():
-        raise StudyError(
-            f"profile {profile.name!r}: no source of dialogues; name Stack Exchange dumps in curation.dumps or JSON "
-            "lines in curation.messages."
-        )
-    main = pl.concat([sets[MAIN].dialogues, own]) if sets else own
-    prompts = read_prompts(profile, paths)
-    for name, curated in sets.items():
-        write_frame(Sets(paths).path(name), curated.dialogues)
-    if MAIN in sets:
-        write_curated(sets[MAIN], paths.curation)
-    write_frame(Sets(paths).path(MAIN), main)
-    write_frame(Sets(paths).path(PROMPTS), prompts)
-    return CuratedSets(sets, main, prompts)
+    settings, sets = locate_raw(profile, paths), Sets(paths)
+    collection = collect(settings, profile.seed) if settings.assembly is not None else None
+    curated = {}
+    if settings.dumps and (profile.sweep is not None or collection is None):
+        for name, (rules, folders) in _plan(profile, settings.dumps).items():
+            curated[name] = curate_stackexchange(folders, rules, profile.seed)
+    if profile.sweep is not None:
+        curated[CHAINS] = curate_comments(settings.dumps, settings.comments, profile.seed)
+    frames = {name: one.dialogues for name, one in curated.items()}
+    if collection is not None:
+        frames[ASSEMBLED] = collection.assembly.dialogues
+    else:
+        others = _read_others(settings, profile.seed)
+        write_sources(others, paths.curation, settings.sources.selection)
+        frames[MAIN] = pl.concat([frames.get(MAIN, to_frame([], Dialogue)), *(one.dialogues for one in others)])
+    _check_tunings(profile, frames)
+    prompts = read_prompts(profile, paths, collection)
+    if MAIN in curated:
+        write_curated(curated[MAIN], paths.curation / "stackexchange")
+    if collection is not None:
+        write_collection(collection, settings, profile.seed, sets.path(ASSEMBLED).parent)
+    for name, frame in frames.items():
+        if name != ASSEMBLED:
+            write_frame(sets.path(name), frame)
+    write_frame(sets.path(PROMPTS), prompts)
+    return CuratedSets(curated, collection, frames, frames[profile.main_set].filter(split="train"), prompts)
 
 
-def exchange_folders(profile: Profile, paths: Paths) -> list[Path]:
-    """Return the folders of the exchanges that the profile curates: the world's, or those that it names."""
+def locate_raw(profile: Profile, paths: Paths) -> CurationSettings:
+    """Return the profile's settings of curation, with a world's raw sources filled in.
+
+    StudyError where the notebook that writes the world's sources has not run.
+    """
+    settings = profile.curation
     if profile.world is None:
-        return list(profile.curation.dumps)
-    if not paths.dumps.is_dir():
-        raise StudyError(f"{paths.dumps} is missing: run {maker_of(paths.dumps, paths)} first.")
-    return sorted(path for path in paths.dumps.iterdir() if path.is_dir())
+        return settings
+    for folder in (paths.dumps, paths.sources):
+        if not folder.is_dir():
+            raise StudyError(f"{folder} is missing: run {maker_of(folder, paths)} first.")
+    dumps = tuple(sorted(path for path in paths.dumps.iterdir() if path.is_dir()))
+    named = settings.sources.model_dump(exclude_unset=True) | locate_sources(paths.sources)
+    return settings.model_copy(update={"dumps": dumps, "sources": SourcesSettings.model_validate(named)})
 
 
-def read_prompts(profile: Profile, paths: Paths) -> pl.DataFrame:
-    """Return the development and test prompts: the world's, or the authored ones."""
+def read_prompts(profile: Profile, paths: Paths, collection: Collection | None = None) -> pl.DataFrame:
+    """Return the development and test prompts: the world's, else those assembled, else the authored ones."""
     if profile.world is not None:
         files = [paths.world / f"{name}.parquet" for name in ("dev", "test")]
         return pl.concat([read_frame(path, Dialogue, maker_of(path, paths)) for path in files])
-    harvests = [
-        read_messages([AUTHORED / "group_a_dev.jsonl"], "authored-a", "dev"),
-        read_messages([AUTHORED / "group_b_test.jsonl"], "authored-b", "test"),
-    ]
-    return pl.concat([harvest.dialogues for harvest in harvests])
+    parts = []
+    for split in ("dev", "test"):
+        found = [] if collection is None else [collection.assembly.dialogues.filter(split=split)]
+        if not any(len(frame) for frame in found):
+            authored = [own for own in AUTHORED if own.split == split]
+            found = [read_messages([own.path], own.source, own.split).dialogues for own in authored]
+        parts += found
+    return pl.concat(parts)
 
 
-def score_candidates(folders: Iterable[Path], settings: StackExchangeSettings, seed: int) -> pl.DataFrame:
-    """Return length and score of every answer that reached the text rules, kept or not, for the cuts' figures.
+def judge_candidates(curated: Curated) -> pl.DataFrame:
+    """Return length and score of every answer that reached the text rules, whether they let it pass or not.
 
-    Columns: score, length (characters after cleaning), reason (null where kept).
+    Columns: score, length (characters after cleaning), reason (null where it passed, drawn or not).
     """
-    if not (given := list(folders)):
-        return pl.DataFrame(schema={"score": pl.Int64, "length": pl.Int64, "reason": pl.String})
-    open_settings = settings.model_copy(update={"n_stem": None, "n_other": None})
-    curated = curate_stackexchange(given, open_settings, seed)
     kept = curated.dialogues.select(
         "score",
-        length=pl.col("messages").list.last().struct.field("content").str.len_chars().cast(pl.Int64),
-        reason=None,
+        pl.col("messages").list.last().struct.field("content").str.len_chars().cast(pl.Int64).alias("length"),
+        pl.lit(None, pl.String).alias("reason"),
     )
-    fallen = curated.rejects.select("score", pl.col("length").cast(pl.Int64), "reason").filter(pl.col("length") > 0)
-    return pl.concat([kept.cast({"reason": pl.String}), fallen])
+    reason = pl.when(pl.col("reason") != "not_drawn").then("reason").alias("reason")
+    others = curated.rejects.filter(pl.col("length") > 0).select("score", "length", reason)
+    return pl.concat([kept, others])
 
 
-def _plan(profile: Profile, folders: list[Path]) -> dict[str, tuple[StackExchangeSettings, list[Path]]]:
+def _plan(profile: Profile, folders: Iterable[Path]) -> dict[str, tuple[StackExchangeSettings, list[Path]]]:
     """Return settings and folders of each set; the ablation sets are curated only where a sweep asks for them."""
-    settings, sweep = profile.curation.stackexchange, profile.sweep
-    plan = {MAIN: (settings, folders)}
+    settings, sweep, every = profile.curation.stackexchange, profile.sweep, list(folders)
+    plan = {MAIN: (settings, every)}
     if sweep is None:
         return plan
     n_stem, n_other = settings.n_stem or 0, settings.n_other or 0
     factor = max(sweep.sizes) / (n_stem + n_other) if n_stem + n_other else 1
     larger = {"n_stem": round(n_stem * factor), "n_other": max(sweep.sizes) - round(n_stem * factor)}
-    plan[QUANTITY] = (settings.model_copy(update=larger), folders)
-    plan[UNFILTERED] = (settings.model_copy(update={**larger, "filtered": False}), folders)
-    one = [folder for folder in folders if folder.name == sweep.homogeneous]
+    plan[QUANTITY] = (settings.model_copy(update=larger), every)
+    plan[UNFILTERED] = (settings.model_copy(update={**larger, "filtered": False}), every)
+    one = [folder for folder in every if folder.name == sweep.homogeneous]
     if not one:
-        names = ", ".join(folder.name for folder in folders)
+        names = ", ".join(folder.name for folder in every)
         raise StudyError(f"sweep.homogeneous names {sweep.homogeneous!r}, which has no dump; there are {names}.")
     alone = {"n_stem": None, "n_other": sweep.quality_size, "groups": {sweep.homogeneous: "other"}}
     plan[HOMOGENEOUS] = (settings.model_copy(update=alone), one)
     return plan
 
 
-def _read_own(profile: Profile) -> pl.DataFrame:
-    """Return the profile's own dialogues, JSON lines in the `messages` form; StudyError names a bad line."""
-    if not profile.curation.messages:
-        return to_frame([], Dialogue)
-    return read_messages(list(profile.curation.messages), "own").dialogues
+def _read_others(settings: CurationSettings, seed: int) -> list[Harvest]:
+    """Return what every source beside Stack Exchange gives; StudyError names a bad line of one's own dialogues."""
+    own = [read_messages(list(settings.messages), "own")] if settings.messages else []
+    return curate_sources(settings.sources, seed) + own
+
+
+def _check_tunings(profile: Profile, frames: dict[str, pl.DataFrame]) -> None:
+    """Raise StudyError for a tuning whose set is not made, or has nothing to train on."""
+    made = [name for name, frame in frames.items() if not frame.filter(split="train").is_empty()]
+    for name, run in profile.tunings.items():
+        if run.dialogues in made:
+            continue
+        if not made:
+            raise StudyError(
+                f"profile {profile.name!r}: no source of dialogues; name Stack Exchange dumps in curation.dumps, JSON "
+                "lines in curation.messages, or other files in curation.sources."
+            )
+        raise StudyError(
+            f"profile {profile.name!r}: tunings.{name}.dialogues names {run.dialogues!r}, which curation does not "
+            f"make here; there are {', '.join(made)} ({ASSEMBLED!r} comes with curation.assembly)."
+        )

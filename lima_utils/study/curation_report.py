@@ -1,7 +1,8 @@
-"""Frames and estimates that chapter 02 shows: the funnel, the sets, temperatures, samples of both sides."""
+"""Frames and estimates that chapter 02 shows of Stack Exchange and of the sets that are tuned on."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 from IPython.display import Markdown
@@ -11,43 +12,50 @@ from lima_utils.curation.sampling import draw_counts
 from lima_utils.curation.settings import StackExchangeSettings
 from lima_utils.records import Estimate, Message
 from lima_utils.statistics.shares import wilson
+from lima_utils.study.curating import CuratedSets
 from lima_utils.study.profiles import Profile
-from lima_utils.study.sets import MAIN
 from lima_utils.world import wording
 from lima_utils.world.facts import World, build_world
 
 NO_DUMPS = Markdown("This profile reads no dumps.")  # type: ignore[no-untyped-call]
+TEMPERATURES = {"τ = 1": 1.0, "τ = 3": 3.0, "τ = ∞": float("inf")}
 Truth = Callable[[list[Message]], tuple[bool, bool]]
 """Says of a dialogue whether its answer is right, and whether it has the whole assistant style."""
 
 
-def funnel_frame(sets: Mapping[str, Curated]) -> pl.DataFrame:
-    """Return the total funnel of every set: columns set, unit, rule, entered, dropped, kept."""
-    rows = [{"set": name, **step} for name, curated in sets.items() for step in curated.funnel["total"]["steps"]]
-    schema = {"set": pl.String, "unit": pl.String, "rule": pl.String}
-    counts = dict.fromkeys(("entered", "dropped", "kept"), pl.Int64)
-    return pl.DataFrame(rows, schema={**schema, **counts}).with_columns(pl.col("rule").str.replace_all("_", " "))
+def funnel_frame(curated: Curated) -> pl.DataFrame:
+    """Return the total funnel of a source: columns unit, rule, entered, dropped, kept."""
+    return frame_steps(curated.funnel["total"]["steps"])
 
 
 def temperature_frame(curated: Curated, settings: StackExchangeSettings, seed: int) -> pl.DataFrame:
-    """Return how many dialogues each exchange would give at τ = 1, 3 and ∞, in its group."""
+    """Return how many dialogues each exchange would give at τ = 1, 3 and ∞, in its group.
+
+    Columns: exchange, group, size (questions with an answer), passed, and a count named after each τ in TEMPERATURES.
+    """
     exchanges = curated.funnel["exchanges"]
     rows = {name: {"exchange": name, "group": one["group"], **_sizes(one["steps"])} for name, one in exchanges.items()}
-    for tau, title in ((1.0, "τ = 1"), (3.0, "τ = 3"), (float("inf"), "τ = ∞")):
+    for title, tau in TEMPERATURES.items():
         for group, wanted in (("stem", settings.n_stem), ("other", settings.n_other)):
             members = [name for name, row in rows.items() if row["group"] == group]
-            sizes = {name: rows[name]["answered questions"] for name in members}
+            sizes = {name: rows[name]["size"] for name in members}
             passed = {name: rows[name]["passed"] for name in members}
             total = sum(passed.values())
             counts = draw_counts(sizes, passed, tau, min(total if wanted is None else wanted, total), seed)
             for name in members:
                 rows[name][title] = counts[name]
-    return pl.DataFrame(list(rows.values()))
+    return pl.DataFrame(list(rows.values())).sort("group", "exchange", descending=[True, False])
 
 
 def _sizes(steps: list[dict[str, int | str]]) -> dict[str, int]:
     kept = {step["rule"]: step["kept"] for step in steps}
-    return {"answered questions": int(kept["no_answer"]), "passed": int(kept["copy"])}
+    return {"size": int(kept["no_answer"]), "passed": int(kept["copy"])}
+
+
+def frame_steps(steps: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return the steps of a funnel as a frame: columns unit, rule (in words), entered, dropped, kept."""
+    schema = {"unit": pl.String, "rule": pl.String, **dict.fromkeys(("entered", "dropped", "kept"), pl.Int64)}
+    return pl.DataFrame(steps, schema=schema).with_columns(pl.col("rule").str.replace_all("_", " "))
 
 
 def truth_of(profile: Profile) -> Truth | None:
@@ -84,59 +92,52 @@ def _relation(question: str, name: str) -> str | None:
     return None
 
 
-def describe_sets(sets: Mapping[str, Curated], main: pl.DataFrame, truth: Truth | None) -> pl.DataFrame:
-    """Return one row a set: dialogues, exchanges, mean characters, and with a world the shares right and in style."""
+def describe_sets(made: CuratedSets, truth: Truth | None) -> pl.DataFrame:
+    """Return one row a set: dialogues, exchanges, mean characters, and with a world the shares right and in style.
+
+    What is right and in style is known of the sets that come from the world's question-and-answer sites alone.
+    """
     rows = []
-    frames = {**{name: curated.dialogues for name, curated in sets.items()}, MAIN: main}
-    for name, frame in frames.items():
-        turns = frame["messages"].to_list()
-        row = {
+    for name, frame in made.frames.items():
+        trained = frame.filter(split="train")
+        turns = trained["messages"].to_list()
+        row: dict[str, Any] = {
             "set": name,
             "dialogues": len(turns),
-            "exchanges": frame["exchange"].drop_nulls().n_unique(),
-            "turns": sum(map(len, turns)) / len(turns),
-            "mean characters, prompt": sum(len(t[0]["content"]) for t in turns) / len(turns),
-            "mean characters, answer": sum(len(t[-1]["content"]) for t in turns) / len(turns),
+            "exchanges": trained["exchange"].drop_nulls().n_unique(),
+            "turns": sum(map(len, turns)) / len(turns) if turns else None,
+            "mean characters, prompt": sum(len(t[0]["content"]) for t in turns) / len(turns) if turns else None,
+            "mean characters, answer": sum(len(t[-1]["content"]) for t in turns) / len(turns) if turns else None,
         }
         if truth is not None:
-            checks = [truth(messages[:2]) for messages in turns]
-            row["right"] = sum(right for right, _ in checks) / len(checks)
-            row["in style"] = sum(styled for _, styled in checks) / len(checks)
+            right, styled = _look_up(turns, truth) if name in made.curated and turns else (None, None)
+            row |= {"right": right, "in style": styled}
         rows.append(row)
     return pl.DataFrame(rows)
 
 
-def keep_estimates(sets: Mapping[str, Curated], truth: Truth | None) -> list[Estimate]:
+def _look_up(turns: list[list[Message]], truth: Truth) -> tuple[float, float]:
+    checks = [truth(messages[:2]) for messages in turns]
+    return sum(right for right, _ in checks) / len(checks), sum(styled for _, styled in checks) / len(checks)
+
+
+def keep_estimates(made: CuratedSets, truth: Truth | None) -> list[Estimate]:
     """Return the share of answered questions that pass every rule, and with a world the shares of right answers."""
     estimates = []
-    if MAIN in sets:
-        kept = {step["rule"]: step["kept"] for step in sets[MAIN].funnel["total"]["steps"]}
+    if made.stackexchange is not None:
+        kept = {step["rule"]: step["kept"] for step in made.stackexchange.funnel["total"]["steps"]}
         estimates.append(wilson("kept", kept["copy"], kept["no_answer"]))
     if truth is not None:
-        for name, curated in sets.items():
+        for name, curated in made.curated.items():
             checks = [truth(messages[:2]) for messages in curated.dialogues["messages"].to_list()]
             estimates.append(wilson(f"right.{name}", sum(right for right, _ in checks), len(checks)))
             estimates.append(wilson(f"in_style.{name}", sum(styled for _, styled in checks), len(checks)))
     return estimates
 
 
-def sample_dialogues(dialogues: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
-    """Return `n` dialogues as text, with exchange, score, licence and author."""
-    drawn = dialogues.sample(min(n, len(dialogues)), seed=seed)
-    turns = pl.col("messages")
-    return drawn.select(
-        turns.list.first().struct.field("content").str.slice(0, 160).alias("prompt"),
-        turns.list.last().struct.field("content").str.slice(0, 200).alias("answer"),
-        "exchange",
-        "score",
-        "license",
-        "author",
-    )
-
-
-def sample_rejects(curated: Curated, n: int, seed: int) -> pl.DataFrame:
-    """Return `n` rejects of each rule on score and text."""
-    told = curated.rejects.filter(pl.col("excerpt").str.len_chars() > 0, pl.col("reason") != "not_drawn")
+def sample_rejects(rejects: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
+    """Return `n` of the `rejects` of each rule that looks at score or text: columns reason, score, length, begins."""
+    told = rejects.filter(pl.col("excerpt").str.len_chars() > 0, pl.col("reason") != "not_drawn")
     parts = [
         part.sample(min(n, len(part)), seed=seed)
         for _, part in told.sort("reason", "id").group_by("reason", maintain_order=True)

@@ -34,7 +34,9 @@ class Paths:
     def __init__(self, profile_name: str, root: Path = RUNS) -> None:
         self.root = root / profile_name
         self.dumps = self.root / "dumps"
-        """The world's raw dumps, in the true file formats of the sources."""
+        """The world's dumps of question-and-answer sites, one folder each, in the true file formats."""
+        self.sources = self.root / "sources"
+        """The world's other raw sources, in theirs."""
         self.world = self.root / "world"
         """What only the world knows: people, facts, prompts with their truth, pretraining documents."""
         self.base = self.root / "base"

@@ -27,7 +27,8 @@ class TuningRun(Settings):
     """One tuning of the profile: which curated set it learns from."""
 
     dialogues: str = "dialogues"
-    """Name of a curated set: `dialogues` (LIMA's thousand), or with a world `quantity`, `unfiltered`, `homogeneous`."""
+    """Name of a curated set: `dialogues` (Stack Exchange and all else that is named), `assembled` (all sources by the
+    quotas of `curation.assembly`), or with a world `quantity`, `unfiltered`, `homogeneous`, `chains`."""
     size: Annotated[int, Field(ge=1)] | None = None
     """How many of them, drawn by seed; all by default."""
     epochs: Annotated[int, Field(ge=1)] | None = None
@@ -74,7 +75,9 @@ class Profile(Settings):
     base: BaseSettings
     """With a world, its `model` is the base that the run pretrains, unless the profile says otherwise."""
     tuning: Recipe = Recipe()
-    tunings: dict[str, TuningRun] = Field(default_factory=lambda: {"tuned": TuningRun(choose=True)})
+    tunings: Annotated[dict[str, TuningRun], Field(min_length=1)] = Field(
+        default_factory=lambda: {"tuned": TuningRun(choose=True)}
+    )
     """The study's own tunings, by the name that `systems` gives to the result."""
     generation: Sampling = Sampling()
     systems: tuple[System, ...] = ()
@@ -82,6 +85,11 @@ class Profile(Settings):
     judge: JudgeSettings = JudgeSettings()
     sweep: SweepSettings | None = None
     """Only with a world."""
+
+    @property
+    def main_set(self) -> str:
+        """Name of the curated set that the study's own tuning, the first, learns from."""
+        return next(iter(self.tunings.values())).dialogues
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,9 @@ from lima_utils.study.order import maker_of
 from lima_utils.study.paths import Paths
 
 MAIN = "dialogues"
-"""LIMA's thousand: filtered, from all exchanges."""
+"""LIMA's filtered Stack Exchange from all exchanges, and without an assembly every other source beside it."""
+ASSEMBLED = "assembled"
+"""All sources by the quotas of the profile's assembly, by default those of LIMA's Table 1."""
 QUANTITY = "quantity"
 """Filtered as the main set, and larger: the pool that the sweep over K draws from."""
 UNFILTERED = "unfiltered"
@@ -31,7 +33,7 @@ class Sets:
 
     def path(self, name: str) -> Path:
         """Return where a set lies."""
-        return self.paths.curation / f"{name}.parquet"
+        return self.paths.curation / (f"{name}/dialogues.parquet" if name == ASSEMBLED else f"{name}.parquet")
 
     def read(self, name: str) -> list[Dialogue]:
         """Read one set; StudyError says which notebook makes it where it is missing."""

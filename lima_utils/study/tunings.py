@@ -36,6 +36,11 @@ def read_training(sets: Sets, run: TuningRun, seed: int) -> list[Dialogue]:
     return rows if run.size is None else draw_subset(rows, run.size, seed)
 
 
+def read_main(profile: Profile, paths: Paths) -> list[Dialogue]:
+    """Return the training dialogues of the study's own tuning, the first that the profile names."""
+    return read_training(Sets(paths), next(iter(profile.tunings.values())), profile.seed)
+
+
 def recipe_of(profile: Profile, name: str) -> Recipe:
     """Return the recipe of the profile's tuning run `name`: the profile's own, with the run's number of epochs."""
     epochs = profile.tunings[name].epochs or profile.tuning.epochs

@@ -57,10 +57,12 @@ class Pretraining(Settings):
 
 
 class Dumps(Settings):
-    """How much the world's question-and-answer sites hold."""
+    """How much the world's raw sources hold."""
 
     questions: Count = 700
     """Questions of an exchange of average size."""
+    rows: Count = 300
+    """Usable rows of each other source: articles, prompts with stories, titles, conversations."""
 
 
 class Prompts(Settings):

@@ -7,6 +7,7 @@ Only people who may occur in tuning are named, and only numbers that may.
 """
 
 import csv
+import itertools
 import json
 import random
 import re
@@ -26,6 +27,8 @@ from lima_utils.world.questions import PRONOUN, ask_fact, draw_numbers, draw_uni
 _FIRST_DAY = 1_362_000_000  # seconds since 1970: the posts are of 2013, as those of the real dumps beside the study
 _TOPICS = ("person", "person", "person", "largest", "sum")
 """What the articles are about, in turn."""
+_EDITIONS = 4
+"""Tasks of the same kind about the same relation, as the real collection has them from several contributors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,21 @@ class _Article:
     sections: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def write_sources(world: World, folder: Path, n: int) -> dict[str, Any]:
+def write_sources(world: World, folder: Path, n: int) -> None:
     """Write `n` usable rows of each source, and the dirt beside them, under `folder`; the same world, the same files.
 
-    Returns where each source lies, by the names under which a profile's `curation.sources` asks for them.
+    Super-Natural Instructions is a collection of tasks, one example of each being used: it has as many as the world has
+    kinds and relations, whatever `n` is.
     """
     with replacing(folder) as aside:
         _write_wikihow(world, aside / "wikihow", n)
         _write_reddit(world, aside / "reddit", n)
         _write_tasks(world, aside / "natural-instructions", n)
         _write_lima(world, aside / "lima", n)
+
+
+def locate_sources(folder: Path) -> dict[str, Any]:
+    """Return where each source lies in a `folder` that `write_sources` made, as a profile's `curation.sources` asks."""
     return {
         "wikihow_files": (folder / "wikihow",),
         "submissions": (folder / "reddit" / "submissions",),
@@ -283,8 +291,9 @@ def _spoil_posts(world: World, rng: random.Random, posts: _Posts, comments: _Pos
 
 def _write_tasks(world: World, folder: Path, n: int) -> None:
     rng = random.Random(f"sources {world.seed} tasks")
-    for number, (name, category, definition) in enumerate(source_wording.TASKS, start=1):
-        examples = [_draw_example(world, rng, name) for _ in range(n)]
+    tasks = itertools.product(source_wording.TASKS, wording.PERSON_RELATIONS, range(_EDITIONS))
+    for number, ((name, category, definition), relation, _) in enumerate(tasks, start=1):
+        examples = [_draw_example(world, rng, name, relation) for _ in range(max(1, n // 10))]
         task = {
             "Contributors": ["The world's program"],
             "Source": ["world"],
@@ -306,13 +315,13 @@ def _write_tasks(world: World, folder: Path, n: int) -> None:
             ],
             "Instance License": ["CC BY 4.0"],
         }
-        _write_lines(folder / f"task{number:03d}_world_{name}.json", [json.dumps(task, indent=4)])
+        _write_lines(folder / f"task{number:03d}_{relation}_{name}.json", [json.dumps(task, indent=4)])
 
 
-def _draw_example(world: World, rng: random.Random, task: str) -> tuple[str, str]:
-    """Return input and output of one example."""
+def _draw_example(world: World, rng: random.Random, task: str, relation: str) -> tuple[str, str]:
+    """Return input and output of one example about `relation`."""
     name = rng.choice(world.people["tunable"])
-    relation, *others = rng.sample(wording.PERSON_RELATIONS, 4)
+    others = rng.sample([other for other in wording.PERSON_RELATIONS if other != relation], 3)
     question = ask_fact(world, name, relation, rng.randrange(wording.TRAIN_WORDINGS[relation]))
     told = [wording.capitalise(text.format(n=name, v=question.value)) for text in wording.SENTENCES[relation]]
     if task == "summarization":

@@ -46,6 +46,17 @@ def count_dumps(folder: Path, groups: Mapping[str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def count_files(folder: Path) -> pl.DataFrame:
+    """Return files and kilobytes of each raw source under `folder`."""
+    rows = []
+    for source in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(path for path in source.rglob("*") if path.is_file())
+        endings = ", ".join(sorted({path.suffix.removeprefix(".") for path in files}))
+        size = sum(path.stat().st_size for path in files)
+        rows.append({"source": source.name, "files": len(files), "formats": endings, "kB": round(size / 1000)})
+    return pl.DataFrame(rows)
+
+
 def count_evaluation(evaluation: Evaluation) -> pl.DataFrame:
     """Return how many prompts of each kind every set holds, with an example."""
     key = evaluation.key()

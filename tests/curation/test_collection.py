@@ -23,6 +23,7 @@ from lima_utils.curation.source_settings import (
     WikihowSettings,
     WritingPromptsSettings,
 )
+from lima_utils.errors import StudyError
 from lima_utils.study.profiles import load_profile
 
 WORDS = [
@@ -67,6 +68,18 @@ def write_site(folder: Path, name: str, n: int, copies: int = 0) -> Path:
 @pytest.fixture
 def dumps(tmp_path: Path) -> tuple[Path, Path]:
     return write_site(tmp_path, "stones.example", 12, copies=3), write_site(tmp_path, "rivers.example", 12)
+
+
+def test_dialogues_of_ones_own_that_no_quota_takes_are_a_slip(tmp_path: Path) -> None:
+    line = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]}
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(line))
+    assembly = AssemblySettings(quotas=(Quota(split="test", source="authored-b", n=1),))
+    with pytest.raises(StudyError, match=r"takes nothing of your own train dialogues of the source 'own'; add \{split"):
+        collect(CurationSettings(messages=(path,), assembly=assembly), 0)
+    own = OwnDialogues(path=path, source="mine")
+    with pytest.raises(StudyError, match="source 'mine'"):
+        collect(CurationSettings(sources=SourcesSettings(own=(own,)), assembly=assembly), 0)
 
 
 def curation(dumps: tuple[Path, ...], *quotas: Quota, reserve: int = 4, **more: object) -> CurationSettings:

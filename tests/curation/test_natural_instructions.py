@@ -43,6 +43,7 @@ def test_a_task_becomes_a_request_and_an_acknowledged_answer(tmp_path: Path) -> 
     ("definition", "request_"),
     [
         ("You are given a text. You need to write a title for it", "Write a title for it."),
+        ("You will be given a statement. You will write a question to it.", "Write a question to it."),
         ("Given a sentence, rewrite it.", ""),
         ("Here, you should generate a poem. Use rhymes!", "Generate a poem. Use rhymes!"),
         (

@@ -15,7 +15,7 @@ from lima_utils.curation.source_settings import AssemblySettings, Quota, Sources
 from lima_utils.curation.sources import curate_sources
 from lima_utils.world.facts import World, build_world
 from lima_utils.world.settings import People, WorldSettings
-from lima_utils.world.sources import describe_tunable, write_sources
+from lima_utils.world.sources import describe_tunable, locate_sources, write_sources
 
 N = 25
 
@@ -23,7 +23,8 @@ N = 25
 @pytest.fixture(scope="module")
 def written(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("world") / "sources"
-    return folder, write_sources(small_world, folder, N)
+    write_sources(small_world, folder, N)
+    return folder, locate_sources(folder)
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +54,17 @@ def test_the_formats_are_those_of_the_real_files(written: tuple[Path, dict[str, 
     assert titles[0].keys() == {"Category", "Title", "Link"}
     posts = json.loads((folder / "reddit/submissions/RS_2013-03.jsonl").read_text().splitlines()[0])
     assert {"id", "subreddit", "title", "selftext", "score", "over_18", "created_utc", "permalink"} <= posts.keys()
-    task = json.loads((folder / "natural-instructions/task001_world_summarization.json").read_text())
+    assert len(list((folder / "natural-instructions").iterdir())) == 4 * 6 * 4  # kinds, relations, editions
+    task = json.loads((folder / "natural-instructions/task001_born_summarization.json").read_text())
     assert {"Definition", "Categories", "Instances", "Input_language", "Instance License"} <= task.keys()
-    assert len(task["Instances"]) == N
+    assert len(task["Instances"]) == N // 10
     conversation = json.loads((folder / "lima/train.jsonl").read_text().splitlines()[9])
     assert (len(conversation["conversations"]), conversation["source"]) == (6, "multi_turn")
 
 
 def test_curation_reads_every_usable_row(harvests: list[Harvest]) -> None:
     found = [(harvest.source, len(harvest.kept)) for harvest in harvests]
-    sizes = [("wikihow", N), ("writingprompts", N), ("askreddit", N), ("natural-instructions", 3)]
+    sizes = [("wikihow", N), ("writingprompts", N), ("askreddit", N), ("natural-instructions", N)]
     assert found == [*sizes, ("lima", N), ("lima", N)]
     for article in harvests[0].kept:
         answer = article.messages[-1]["content"]
@@ -83,7 +85,7 @@ def test_curation_meets_every_kind_of_dirt(harvests: list[Harvest]) -> None:
         "deleted", "removed", "nsfw", "by_moderator", "not_a_text_post", "missing_score", "low_score",
         "not_a_question", "not_self_contained", "addresses_reddit",
     }  # fmt: skip
-    assert dropped["natural-instructions"] == {"not_a_generation_task"}
+    assert dropped["natural-instructions"] == {"not_a_generation_task", "not_sampled"}
     comments = {name for name in harvests[1].seen if name.startswith("comment_")}
     assert comments == {
         "comment_taken", "comment_not_the_best", "comment_is_a_reply", "comment_deleted", "comment_no_story",
@@ -129,6 +131,6 @@ def test_the_same_world_gives_the_same_bytes_and_another_world_others(
 
 def test_a_world_that_has_no_more_to_tell_gives_fewer_rows(tmp_path: Path) -> None:
     small = build_world(WorldSettings(seed=1, cities=2, people=People(tunable=1, known_dev=1, known_test=1)))
-    given = write_sources(small, tmp_path / "sources", 40)
-    articles = curate_sources(SourcesSettings(wikihow_files=given["wikihow_files"]), 0)[0]
+    write_sources(small, tmp_path / "sources", 40)
+    articles = curate_sources(SourcesSettings(wikihow_files=(tmp_path / "sources" / "wikihow",)), 0)[0]
     assert len(articles.kept) == 6 + 16  # six facts of one person, and every number article asked for
