@@ -71,6 +71,7 @@ CHAPTERS: tuple[Chapter, ...] = (
             "07-test-hypothesis",
         ),
         outputs=("results/headline.json",),
+        data=("data/measured/machines.csv",),
     ),
     Chapter(
         "a1-build-world",
