@@ -44,7 +44,7 @@ def machine_table(headline: Sequence[Estimate], machines: dict[str, dict[str, Es
     for ours in headline:
         others = {machine: _tell(records.get(ours.name)) for machine, records in machines.items()}
         if set(others.values()) != {MISSING}:
-            rows.append({"name": f"`{ours.name}`", "this run": _tell(ours), **others})
+            rows.append({"name": ours.name, "this run": _tell(ours), **others})
     return pl.DataFrame(rows, schema=dict.fromkeys(("name", "this run", *machines), pl.String))
 
 

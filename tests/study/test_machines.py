@@ -31,10 +31,10 @@ def test_machines_stand_beside_this_run(tmp_path: Path) -> None:
     assert list(machines) == ["A, 2026-01-01", "B, 2026-01-02"]
     shown = {row[0]: row[1:] for row in machine_table(HEADLINE, machines).iter_rows()}
     assert shown == {
-        "`verdict.C1`": ("supported", "supported", "–"),
-        "`verdict.C2`": ("supported", "not shown", "–"),
-        "`known.k8`": ("25.0 % [12.5, 37.5]", "50.0 %", "–"),
-        "`branching.base`": ("3.00 [2.90, 3.10]", "–", "2.50 [2.40, 2.60]"),
+        "verdict.C1": ("supported", "supported", "–"),
+        "verdict.C2": ("supported", "not shown", "–"),
+        "known.k8": ("25.0 % [12.5, 37.5]", "50.0 %", "–"),
+        "branching.base": ("3.00 [2.90, 3.10]", "–", "2.50 [2.40, 2.60]"),
     }
     assert "not the same on every machine: C2." in say_machines(HEADLINE, machines)
     assert say_machines(HEADLINE[:1], machines) == "All verdicts are the same on every machine."
