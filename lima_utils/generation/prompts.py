@@ -1,9 +1,12 @@
-"""What a system reads: a dialogue as turns, in a chat model's own template, or written out as plain text."""
+"""What a system reads: a dialogue as turns, in a chat model's own template, or written out as plain text.
+
+And the tokens at which it ends.
+"""
 
 import random
 from collections.abc import Sequence
 
-from transformers import PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from lima_utils.errors import StudyError
 from lima_utils.generation.settings import PlainFormat, System
@@ -36,15 +39,50 @@ def encode_for(
     prompts: Sequence[Dialogue],
     demonstrations: Sequence[Dialogue] = (),
 ) -> list[list[int]]:
-    """Return the token ids that `system` continues, one list per prompt."""
+    """Return the token ids that `system` continues, one list per prompt; StudyError where its tokenizer does not serve.
+
+    Of a checkpoint the end-of-turn token must be the tokenizer's EOS, a chat model must have a template.
+    """
     conversations = [prompt.messages for prompt in prompts]
     if system.kind == "checkpoint":
+        if tokenizer.eos_token_id is None:
+            raise StudyError(
+                f"system {system.name!r}: its tokenizer has no end-of-turn token, so {system.model} is no "
+                "checkpoint of this study; give a checkpoint's folder, or set systems.kind to base."
+            )
         return encode_prompts(tokenizer, conversations, int(tokenizer.eos_token_id))
     if system.kind == "chat":
-        return [
-            list(tokenizer.apply_chat_template(list(m), add_generation_prompt=True, return_dict=False))  # type: ignore[arg-type]
-            for m in conversations
-        ]
+        return [_apply_template(system, tokenizer, messages) for messages in conversations]
     texts = [write_plain(messages, system.format, demonstrations) for messages in conversations]
     bos = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
     return [[*bos, *ids] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def _apply_template(system: System, tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
+    from jinja2 import TemplateError  # what transformers renders templates with
+
+    if tokenizer.chat_template is None:
+        raise StudyError(
+            f"system {system.name!r}: {system.model} has no chat template, so it is no chat model; set systems.kind to "
+            "base (or to checkpoint, if this study tuned it)."
+        )
+    try:
+        return list(tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False))  # type: ignore[arg-type]
+    except TemplateError as error:
+        raise StudyError(
+            f"system {system.name!r}: the chat template of {system.model} refuses a prompt ({error}); it may not take "
+            "system messages or two turns of one speaker in a row."
+        ) from error
+
+
+def ending_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Return the tokens that end a response: those that the generation settings name as EOS.
+
+    Where they name one at most, also the tokenizer's EOS, and bos, which opens a new text. Padding that is not EOS
+    never counts (a model of this study pads with a third token); where a model pads with its EOS, EOS still ends.
+    """
+    named = config.eos_token_id if config else None
+    if isinstance(named, list):
+        return set(named)
+    ends = (named, tokenizer.eos_token_id, tokenizer.bos_token_id)
+    return {int(token) for token in ends if token is not None}

@@ -63,7 +63,10 @@ def _post(client: httpx.Client, url: str, body: dict[str, Any]) -> Any:
             reason = str(error)
         else:
             if answer.is_success:
-                return answer.json()
+                try:
+                    return answer.json()
+                except ValueError as error:
+                    raise StudyError(f"{url}: the answer is not JSON; check systems.url (it ends in /v1).") from error
             reason = f"status {answer.status_code}: {answer.text[:200]}"
             if answer.status_code < 500 and answer.status_code != 429:
                 break
@@ -76,27 +79,20 @@ def _read_answer(answer: Any, url: str) -> tuple[str, str, int]:
     try:
         choice = answer["choices"][0]
         text = choice["message"]["content"] or ""
-    except (KeyError, IndexError, TypeError) as error:
+        tokens = int((answer.get("usage") or {}).get("completion_tokens") or len(text.split()))
+        return text.strip(), "length" if choice.get("finish_reason") == "length" else "eot", tokens
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise StudyError(f"{url}: the answer is not in the form of chat completions; check systems.url.") from error
-    tokens = (answer.get("usage") or {}).get("completion_tokens") or len(text.split())
-    return text.strip(), "length" if choice.get("finish_reason") == "length" else "eot", int(tokens)
 
 
-def read_recorded(system: System, prompts: Sequence[Dialogue], seed: int) -> list[Response]:
+def read_recorded(system: System, prompts: Sequence[Dialogue], seed: int, turn: int = 0) -> list[Response]:
     """Return the recorded outputs to `prompts`.
 
     The file is JSON or JSON lines of ``{"instruction", "output"}``, AlpacaEval's form. Prompts are found by the text of
-    their last turn; tokens are counted as words, as the file holds none.
+    their last turn; tokens are counted as words, as the file holds none. StudyError names what is missing or wrong.
     """
     path = require(Path(str(system.path)), "the system that it records, or correct systems.path,")
-    text = path.read_text(encoding="utf-8")
-    try:
-        rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(x) for x in text.splitlines() if x]
-        outputs = {row["instruction"].strip(): str(row["output"]) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
-        raise StudyError(
-            f"{path}: expected JSON objects with 'instruction' and 'output' ({error!r}); convert the file to that form."
-        ) from error
+    outputs = _read_outputs(path)
     missing = [prompt.id for prompt in prompts if prompt.messages[-1]["content"].strip() not in outputs]
     if missing:
         raise StudyError(
@@ -105,6 +101,27 @@ def read_recorded(system: System, prompts: Sequence[Dialogue], seed: int) -> lis
         )
     texts = [outputs[prompt.messages[-1]["content"].strip()] for prompt in prompts]
     return [
-        Response(prompt.id, system.name, text.strip(), "eot", len(text.split()), seed=seed)
+        Response(prompt.id, system.name, text.strip(), "eot", len(text.split()), seed=seed, turn=turn)
         for prompt, text in zip(prompts, texts, strict=True)
     ]
+
+
+def _read_outputs(path: Path) -> dict[str, str]:
+    """Return output by instruction; an instruction may stand twice only with one and the same output."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(x) for x in text.splitlines() if x]
+        pairs = [(row["instruction"].strip(), row["output"]) for row in rows]
+        if wrong := [output for _, output in pairs if not isinstance(output, str)]:
+            raise TypeError(f"output {wrong[0]!r} is no text")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(
+            f"{path}: expected JSON objects with 'instruction' and 'output' ({error!r}); convert the file to that form."
+        ) from error
+    outputs: dict[str, str] = {}
+    for instruction, output in pairs:
+        if outputs.setdefault(instruction, output) != output:
+            raise StudyError(
+                f"{path}: two outputs to the instruction {instruction[:60]!r}; keep one, as answers are found by it."
+            )
+    return outputs

@@ -11,8 +11,8 @@ from typing import Any
 from lima_utils.files import ensure_directory
 from lima_utils.records import Response
 
-Key = tuple[str, int, int]
-"""Prompt, sample and turn."""
+Key = tuple[str, int, int, str]
+"""Prompt, sample, turn, and a digest of what was asked: a prompt that is edited keeps its id, not its answer."""
 
 
 class ResponseLog:
@@ -22,8 +22,7 @@ class ResponseLog:
     """
 
     def __init__(self, folder: Path, settings: Any) -> None:
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        self.path = ensure_directory(folder) / f"responses-{digest}.jsonl"
+        self.path = ensure_directory(folder) / f"responses-{digest(settings)}.jsonl"
         self.done: dict[Key, Response] = {}
         if self.path.exists():
             self._read()
@@ -35,16 +34,22 @@ class ResponseLog:
         if len(whole) < len(data):
             os.truncate(self.path, len(whole))
         for line in whole.splitlines():
-            self._add(Response(**json.loads(line)))
+            row = json.loads(line)
+            self._add(row.pop("asked"), Response(**row))
 
-    def _add(self, response: Response) -> None:
-        self.done[response.prompt_id, response.sample, response.turn] = response
+    def _add(self, asked: str, response: Response) -> None:
+        self.done[response.prompt_id, response.sample, response.turn, asked] = response
 
-    def append(self, responses: Iterable[Response]) -> None:
-        """Write responses so that they survive the process."""
+    def append(self, responses: Iterable[tuple[str, Response]]) -> None:
+        """Write responses, each with the digest of what was asked, so that they survive the process."""
         with self.path.open("a", encoding="utf-8") as file:
-            for response in responses:
-                file.write(json.dumps(asdict(response), ensure_ascii=False) + "\n")
-                self._add(response)
+            for asked, response in responses:
+                file.write(json.dumps({"asked": asked, **asdict(response)}, ensure_ascii=False) + "\n")
+                self._add(asked, response)
             file.flush()
             os.fsync(file.fileno())
+
+
+def digest(value: Any) -> str:
+    """Return 16 hexadecimal digits that stand for a value, e.g. settings or messages."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]

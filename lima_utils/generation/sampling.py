@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from lima_utils.errors import StudyError
 from lima_utils.generation.cache import make_cache
@@ -59,22 +59,39 @@ def generate(
     """
     if len(seeds) != len(prompts):
         raise StudyError(f"generation: {len(prompts)} prompts but {len(seeds)} seeds; give one seed per prompt.")
-    context = getattr(model.config, "max_position_embeddings", None) or 1 << 30
-    for index, prompt in enumerate(prompts):
-        if not 0 < len(prompt) < context:
-            raise StudyError(
-                f"generation: prompt {index} has {len(prompt)} tokens, the model reads 1 to {context - 1}; shorten it."
-            )
+    limits = limit_responses([len(prompt) for prompt in prompts], sampling, context_of(model.config))
     model.eval()
     done: dict[int, Generated] = {}
     for indices in plan_batches([len(prompt) for prompt in prompts], sampling):
-        batch = _Batch(model, [prompts[i] for i in indices], sampling, [seeds[i] for i in indices], pad_id, context)
+        batch = _Batch(
+            model,
+            [prompts[i] for i in indices],
+            sampling,
+            [seeds[i] for i in indices],
+            [limits[i] for i in indices],
+            pad_id,
+        )
         ends = batch.run(tokenizer, set(stop_ids), stops, entropy)
         finished = dict(zip(indices, ends, strict=True))
         done |= finished
         if on_done is not None:
             on_done(finished)
     return [done[index] for index in range(len(prompts))]
+
+
+def context_of(config: PreTrainedConfig) -> int:
+    """Return how many tokens a model reads at most, prompt and response together."""
+    return getattr(config, "max_position_embeddings", None) or 1 << 30
+
+
+def limit_responses(lengths: Sequence[int], sampling: Sampling, context: int) -> list[int]:
+    """Return the most tokens that may follow each prompt; StudyError for a prompt that fills the whole context."""
+    for index, length in enumerate(lengths):
+        if not 0 < length < context:
+            raise StudyError(
+                f"generation: prompt {index} has {length} tokens, the model reads 1 to {context - 1}; shorten it."
+            )
+    return [min(sampling.max_new_tokens, context - length) for length in lengths]
 
 
 def plan_batches(lengths: Sequence[int], sampling: Sampling) -> Iterator[list[int]]:
@@ -95,13 +112,13 @@ class _Batch:
         prompts: Sequence[Sequence[int]],
         sampling: Sampling,
         seeds: Sequence[int],
+        limits: Sequence[int],
         pad_id: int,
-        context: int,
     ) -> None:
-        self.model, self.sampling = model, sampling
+        self.model, self.sampling, self.limits = model, sampling, limits
         rows, longest = len(prompts), max(len(prompt) for prompt in prompts)
-        self.limits = [min(sampling.max_new_tokens, context - len(prompt)) for prompt in prompts]
-        self.steps, self.last_position = max(self.limits), context - 1  # only finished rows would run past it
+        self.steps = max(limits)
+        self.last_position = context_of(model.config) - 1  # only finished rows would run past it
         self.inputs = torch.full((rows, longest), pad_id)
         self.mask = torch.zeros(rows, longest + self.steps, dtype=torch.long)
         for row, prompt in enumerate(prompts):  # left padding: every row's next position is the same column
@@ -142,7 +159,7 @@ class _Batch:
                 logs = logits.log_softmax(-1)
                 entropies[live, step] = -(logs.exp() * logs).sum(-1)
             if self.sampling.repetition_penalty != 1:
-                seen = torch.zeros_like(logits, dtype=torch.bool) if seen is None else seen
+                seen = self._start_counting(logits) if seen is None else seen
                 logits = penalise(logits, seen, self.sampling.repetition_penalty)
             token = logits.argmax(-1) if self.sampling.greedy else draw(logits, draws[:, step], self.sampling)
             if seen is not None:
@@ -169,7 +186,7 @@ class _Batch:
                 seen = None if seen is None else seen[keep]
         ended_by_id = torch.isin(ids, ending)
         return [
-            _finish(
+            finish(
                 tokenizer,
                 ids[row, : lengths[row]].tolist(),
                 bool(stopped[row]),
@@ -179,6 +196,14 @@ class _Batch:
             )
             for row in range(rows)
         ]
+
+    def _start_counting(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return which tokens of the vocabulary are previous to each response, [rows, vocabulary]."""
+        seen = torch.zeros_like(logits, dtype=torch.bool)
+        if self.sampling.penalty_on == "all":
+            rows, places = self.mask[:, : self.inputs.shape[1]].nonzero(as_tuple=True)
+            seen[rows, self.inputs[rows, places]] = True
+        return seen
 
     @staticmethod
     def _cut_at_strings(
@@ -207,14 +232,15 @@ def _holds(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], stops: Sequen
     return any(stop in text for stop in stops)
 
 
-def _finish(
+def finish(
     tokenizer: PreTrainedTokenizerBase,
     ids: list[int],
     stopped: bool,
     by_id: bool,
     stops: Sequence[str],
-    entropies: list[float] | None,
+    entropies: list[float] | None = None,
 ) -> Generated:
+    """Return a finished response: its text without the token (`by_id`) or the string that stopped it."""
     text = str(tokenizer.decode(ids[:-1] if by_id else ids, skip_special_tokens=True))
     for stop in stops:
         text = text.split(stop, maxsplit=1)[0]
@@ -226,8 +252,8 @@ def _finish(
 def penalise(logits: torch.Tensor, seen: torch.Tensor, penalty: float) -> torch.Tensor:
     """Return logits, [rows, vocabulary], with those of `seen` tokens made less likely (Keskar et al. 2019).
 
-    Positive logits are divided by the penalty and negative ones multiplied, as all public implementations do. Only
-    tokens generated before count, "previously generated" in LIMA §4.1; some libraries count the prompt's as well.
+    Positive logits are divided by the penalty and negative ones multiplied, as all public implementations do. Which
+    tokens are seen, `Sampling.penalty_on` says: public implementations differ in whether the prompt's are.
     """
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 

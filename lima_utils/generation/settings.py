@@ -15,14 +15,32 @@ class Sampling(Settings):
     top_p: float = Field(0.9, gt=0, le=1)  # LIMA §4.1
     temperature: float = Field(0.7, gt=0)  # LIMA §4.1
     repetition_penalty: float = Field(1.2, ge=1)
-    """Divides (or, below zero, multiplies) the logits of tokens generated before in the same response (LIMA §4.1)."""
+    """Divides (or, below zero, multiplies) the logits of previous tokens (LIMA §4.1)."""
+    penalty_on: Literal["response", "all"] = "response"
+    """Which tokens are previous: those of the same response, or the prompt's as well, as vLLM has it. LIMA does not
+    say; where the prompt counts, an answer shies away from the words of its question."""
     max_new_tokens: Count = 2048  # LIMA §4.1
     samples: Count = 1
     """Responses per prompt."""
     greedy: bool = False
     """Take the most probable token; `top_p` and `temperature` then play no role."""
     batch_tokens: Count = 65_536
-    """Most tokens that one batch may come to hold, prompts and responses together."""
+    """Most tokens that one batch may come to hold, prompts and responses together; a kill loses one batch at most."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What runs a model: transformers, anywhere, or vLLM (the `gpu` extra), faster on GPUs."""
+    gpus: Count = 1
+    """With vLLM, how many GPUs one model is spread over."""
+
+    @model_validator(mode="after")
+    def _ask_an_engine_for_what_it_can(self) -> Self:
+        if self.engine == "vllm" and self.repetition_penalty != 1 and self.penalty_on == "response":
+            raise ValueError(
+                "vLLM counts the prompt's tokens in its repetition penalty; set penalty_on: all (the transformers "
+                "engine can do so as well), or repetition_penalty: 1, or engine: transformers"
+            )
+        if self.engine == "transformers" and self.gpus > 1:
+            raise ValueError(f"gpus: {self.gpus} needs engine: vllm; the transformers engine answers on one GPU")
+        return self
 
 
 class PlainFormat(Settings):
@@ -55,6 +73,8 @@ class System(Settings):
     model: str | None = None
     """Folder or hub name; for an endpoint the model's name there. None: the one the study has at hand."""
     revision: str | None = None
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """Type of the model's weights in memory. None: the base's, in a profile."""
     url: str | None = None
     """An endpoint's address up to and including ``/v1``."""
     key_variable: str = "OPENAI_API_KEY"
@@ -72,4 +92,6 @@ class System(Settings):
         for key in needed:
             if getattr(self, key) is None:
                 raise ValueError(f"a system of kind {self.kind!r} needs {key!r}")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url {self.url!r} must begin with http:// or https://, e.g. http://localhost:8000/v1")
         return self

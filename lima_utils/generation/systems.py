@@ -1,25 +1,30 @@
-"""Systems answer prompts: one function, whatever the system is."""
+"""Systems answer prompts: one function, whatever the system is and whatever engine runs its model."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lima_utils.errors import StudyError
-from lima_utils.generation.prompts import choose_demonstrations, encode_for
+from lima_utils.generation.prompts import choose_demonstrations, encode_for, ending_tokens
 from lima_utils.generation.remote import ask_endpoint, read_recorded
-from lima_utils.generation.responses import ResponseLog
-from lima_utils.generation.sampling import Generated, generate
+from lima_utils.generation.responses import ResponseLog, digest
+from lima_utils.generation.sampling import Generated, context_of, generate
 from lima_utils.generation.settings import Sampling, System
 from lima_utils.models import load_model
 from lima_utils.records import Dialogue, Message, Response
 
+if TYPE_CHECKING:
+    from lima_utils.generation.vllm_engine import VllmEngine
+
 
 @dataclass(frozen=True)
 class Engine:
-    """A model in memory, ready to answer."""
+    """A model of the transformers library in memory, ready to answer."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -30,16 +35,53 @@ class Engine:
         return int(self.tokenizer.pad_token_id or 0)
 
     @property
+    def context(self) -> int:
+        """Most tokens of a prompt and its response together."""
+        return context_of(self.model.config)
+
+    @property
     def stop_ids(self) -> set[int]:
-        """The tokens that end a response: those that the generation settings name, and bos, which opens a new text."""
-        named = self.model.generation_config.eos_token_id if self.model.generation_config else None
-        ends = named if isinstance(named, list) else [named, self.tokenizer.eos_token_id, self.tokenizer.bos_token_id]
-        return {int(token) for token in ends if token is not None} - {self.tokenizer.pad_token_id}
+        """The tokens that end a response."""
+        return ending_tokens(self.model.generation_config, self.tokenizer)
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        *,
+        seeds: Sequence[int],
+        stops: Sequence[str] = (),
+        on_done: Callable[[dict[int, Generated]], None] | None = None,
+    ) -> list[Generated]:
+        """Return one response per prompt; see :func:`lima_utils.generation.sampling.generate`."""
+        return generate(
+            self.model,
+            self.tokenizer,
+            prompts,
+            sampling,
+            stop_ids=self.stop_ids,
+            pad_id=self.pad_id,
+            seeds=seeds,
+            stops=stops,
+            on_done=on_done,
+        )
 
 
 def load_engine(name: str, revision: str | None = None, dtype: str = "float32") -> Engine:
-    """Load a checkpoint's folder or a hub model for answering."""
+    """Load a checkpoint's folder or a hub model into the transformers engine."""
     return Engine(*load_model(name, revision, dtype))
+
+
+def open_engine(system: System, sampling: Sampling) -> "Engine | VllmEngine":
+    """Load the model of `system` into the engine that `sampling` names."""
+    if system.model is None:
+        raise StudyError(f"system {system.name!r}: no model was given; set systems.model to a folder or name.")
+    dtype = system.dtype or "float32"
+    if sampling.engine == "vllm":
+        from lima_utils.generation.vllm_engine import load_vllm
+
+        return load_vllm(system.model, system.revision, dtype, sampling.gpus)
+    return load_engine(system.model, system.revision, dtype)
 
 
 def respond(
@@ -48,7 +90,7 @@ def respond(
     sampling: Sampling,
     seed: int,
     *,
-    engine: Engine | None = None,
+    engine: "Engine | VllmEngine | None" = None,
     demonstrations: Sequence[Dialogue] = (),
     log: ResponseLog | None = None,
     turn: int = 0,
@@ -57,24 +99,39 @@ def respond(
 
     `engine` holds the model where it is already in memory, else ``system.model`` is loaded. `demonstrations` are the
     training dialogues that an in-context system draws its examples from. With a `log`, responses are appended to it as
-    they finish and those it holds are not made again.
+    they finish and those it holds are not made again. A file of recorded outputs holds one sample of each.
     """
-    if wrong := [prompt.id for prompt in prompts if not prompt.messages or prompt.messages[-1]["role"] != "user"]:
-        raise StudyError(f"prompt {wrong[0]}: its last turn is not the user's, so there is nothing to answer.")
+    _check_prompts(prompts)
+    ready = cache(lambda: engine or open_engine(system, sampling))  # never loaded where the log holds every answer
+    return _respond(system, prompts, sampling, seed, ready, demonstrations, log, turn)
+
+
+def _respond(
+    system: System,
+    prompts: Sequence[Dialogue],
+    sampling: Sampling,
+    seed: int,
+    open_ready: "Callable[[], Engine | VllmEngine]",
+    demonstrations: Sequence[Dialogue],
+    log: ResponseLog | None,
+    turn: int,
+) -> list[Response]:
     if system.kind == "recorded":
-        return read_recorded(system, prompts, seed)
+        return read_recorded(system, prompts, seed, turn)
+    asked = {prompt.id: digest(prompt.messages) for prompt in prompts}
     keys = [(prompt, sample) for prompt in prompts for sample in range(sampling.samples)]
     done = {} if log is None else dict(log.done)
     open_jobs = [
         (prompt, sample, prompt_seed(seed, prompt.id, sample, turn))
         for prompt, sample in keys
-        if (prompt.id, sample, turn) not in done
+        if (prompt.id, sample, turn, asked[prompt.id]) not in done
     ]
 
     def keep(responses: list[Response]) -> None:
-        done.update({(response.prompt_id, response.sample, turn): response for response in responses})
+        rows = [(asked[response.prompt_id], response) for response in responses]
+        done.update({(response.prompt_id, response.sample, turn, text): response for text, response in rows})
         if log is not None:
-            log.append(responses)
+            log.append(rows)
 
     def make(index: int, text: str, stop: str, tokens: int) -> Response:
         prompt, sample, _ = open_jobs[index]
@@ -83,27 +140,38 @@ def respond(
     if system.kind == "endpoint":
         ask_endpoint(system, open_jobs, sampling, lambda *answer: keep([make(*answer)]))
     elif open_jobs:
-        if engine is None:
-            if system.model is None:
-                raise StudyError(f"system {system.name!r}: no model was given; set systems.model to a folder or name.")
-            engine = load_engine(system.model, system.revision)
+        ready = open_ready()
         shown = choose_demonstrations(system, demonstrations, seed)
 
         def keep_generated(batch: Mapping[int, Generated]) -> None:
             keep([make(index, end.text, end.stop, len(end.token_ids)) for index, end in batch.items()])
 
-        generate(
-            engine.model,
-            engine.tokenizer,
-            encode_for(system, engine.tokenizer, [prompt for prompt, _, _ in open_jobs], shown),
+        encoded = encode_for(system, ready.tokenizer, [prompt for prompt, _, _ in open_jobs], shown)
+        for (prompt, _, _), ids in zip(open_jobs, encoded, strict=True):
+            if len(ids) >= ready.context:
+                raise StudyError(
+                    f"prompt {prompt.id}, turn {turn}: {len(ids)} tokens, but {system.model or 'the model'} reads "
+                    f"{ready.context - 1} before it answers; shorten it, show fewer demonstrations, or lower "
+                    "generation.max_new_tokens so that a conversation stays within."
+                )
+        ready.generate(
+            encoded,
             sampling,
-            stop_ids=engine.stop_ids,
-            pad_id=engine.pad_id,
             seeds=[job_seed for _, _, job_seed in open_jobs],
             stops=system.format.stops if system.kind in ("base", "in-context") else (),
             on_done=keep_generated,
         )
-    return [done[prompt.id, sample, turn] for prompt, sample in keys]
+    return [done[prompt.id, sample, turn, asked[prompt.id]] for prompt, sample in keys]
+
+
+def _check_prompts(prompts: Sequence[Dialogue]) -> None:
+    seen: set[str] = set()
+    for prompt in prompts:
+        if not prompt.messages or prompt.messages[-1]["role"] != "user":
+            raise StudyError(f"prompt {prompt.id}: its last turn is not the user's, so there is nothing to answer.")
+        if prompt.id in seen:
+            raise StudyError(f"prompt {prompt.id} is given twice; ids must be unique, as answers are found by them.")
+        seen.add(prompt.id)
 
 
 def converse(
@@ -112,33 +180,31 @@ def converse(
     sampling: Sampling,
     seed: int,
     *,
-    engine: Engine | None = None,
+    engine: "Engine | VllmEngine | None" = None,
     demonstrations: Sequence[Dialogue] = (),
     log: ResponseLog | None = None,
 ) -> list[Response]:
     """Let `system` answer scripted user turns one after the other, each in the light of its own earlier answers.
 
-    A script holds user turns only. Responses come turn by turn, numbered by `turn`; one sample each.
+    A script holds user turns only. Responses come turn by turn, numbered by `turn`; one sample each. StudyError for a
+    script that is empty or holds another's turn.
     """
+    for script in scripts:
+        if not script.messages or any(message["role"] != "user" for message in script.messages):
+            raise StudyError(
+                f"script {script.id}: expected turns of the user alone, at least one; leave out the others."
+            )
     single = sampling.model_copy(update={"samples": 1})
-    if engine is None and system.kind not in ("endpoint", "recorded") and system.model is not None:
-        engine = load_engine(system.model, system.revision)
+    ready = cache(lambda: engine or open_engine(system, single))
     told: dict[str, list[Message]] = {script.id: [] for script in scripts}
     responses: list[Response] = []
     for turn in range(max((len(script.messages) for script in scripts), default=0)):
         going = [script for script in scripts if len(script.messages) > turn]
         for script in going:
             told[script.id].append(script.messages[turn])
-        answers = respond(
-            system,
-            [replace(script, messages=list(told[script.id])) for script in going],
-            single,
-            seed,
-            engine=engine,
-            demonstrations=demonstrations,
-            log=log,
-            turn=turn,
-        )
+        asked = [replace(script, messages=list(told[script.id])) for script in going]
+        _check_prompts(asked)
+        answers = _respond(system, asked, single, seed, ready, demonstrations, log, turn)
         for answer in answers:
             told[answer.prompt_id].append(Message(role="assistant", content=answer.text))
         responses += answers

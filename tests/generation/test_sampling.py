@@ -34,11 +34,12 @@ def run(model: PreTrainedModel, prompts: list[list[int]], sampling: Sampling, **
     return generate(model, TOKENIZER, prompts, sampling, stop_ids=[EOT], pad_id=0, seeds=seeds, **options)
 
 
-def library_greedy(model: PreTrainedModel, prompt: list[int], new: int) -> list[int]:
+def library_greedy(model: PreTrainedModel, prompt: list[int], new: int, penalty: float = 1.0) -> list[int]:
     out = model.generate(
         torch.tensor([prompt]),
         attention_mask=torch.ones(1, len(prompt)),
         do_sample=False,
+        repetition_penalty=penalty,
         max_new_tokens=new,
         eos_token_id=EOT,
         pad_token_id=0,
@@ -167,7 +168,15 @@ def test_a_wide_nucleus_is_found_beyond_the_first_candidates(monkeypatch: pytest
     assert torch.equal(found, draw(logits, uniform, wide))
 
 
-def test_the_penalty_touches_generated_tokens_only() -> None:
+@pytest.mark.parametrize("on", ["response", "all"])
+def test_the_penalty_counts_the_prompt_only_if_asked_to(model: PreTrainedModel, on: str) -> None:
+    sampling = PLAIN.model_copy(update={"repetition_penalty": 1.5, "penalty_on": on})
+    found = [list(response.token_ids) for response in run(model, PROMPTS, sampling)]
+    library = [library_greedy(model, prompt, 20, penalty=1.5) for prompt in PROMPTS]  # which counts the prompt
+    assert (found == library) == (on == "all")
+
+
+def test_the_penalty_touches_seen_tokens_only() -> None:
     logits = torch.tensor([[2.0, -2.0, 3.0, -3.0]])
     seen = torch.tensor([[True, True, False, False]])
     assert penalise(logits, seen, 2.0).tolist() == [[1.0, -4.0, 3.0, -3.0]]

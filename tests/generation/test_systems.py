@@ -5,15 +5,16 @@ import httpx
 import pytest
 from pydantic import ValidationError
 from small_models import dialogue, make_dialogues, make_model, make_tokenizer
+from transformers import GenerationConfig
 
 from lima_utils.errors import StudyError
 from lima_utils.generation import remote, systems
-from lima_utils.generation.prompts import choose_demonstrations, encode_for, write_plain
+from lima_utils.generation.prompts import choose_demonstrations, encode_for, ending_tokens, write_plain
 from lima_utils.generation.remote import ask_endpoint
 from lima_utils.generation.responses import ResponseLog
 from lima_utils.generation.settings import PlainFormat, Sampling, System
 from lima_utils.generation.systems import Engine, converse, prompt_seed, respond
-from lima_utils.records import Dialogue, Response
+from lima_utils.records import Dialogue, Message, Response
 
 SHORT = Sampling(max_new_tokens=6, batch_tokens=20)
 PROMPTS = [
@@ -69,9 +70,9 @@ def test_a_killed_run_takes_up_where_it_was(tmp_path: Path, engine: Engine, monk
     log = ResponseLog(tmp_path, {"system": "tuned"})
     calls = []
 
-    def append_and_die(responses: list[Response]) -> None:
-        ResponseLog.append(log, responses)
-        calls.append(len(responses))
+    def append_and_die(rows: list[tuple[str, Response]]) -> None:
+        ResponseLog.append(log, rows)
+        calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
 
@@ -169,6 +170,8 @@ def test_an_endpoint_is_asked_in_its_protocol_and_again_when_busy(monkeypatch: p
         (httpx.Response(401, text="no key"), "status 401: no key"),
         (httpx.Response(503, text="down"), "status 503"),
         (httpx.Response(200, json={"error": "x"}), "not in the form"),
+        (httpx.Response(200, json={"choices": ["hello"]}), "not in the form"),
+        (httpx.Response(200, text="<html>"), "not JSON"),
     ],
 )
 def test_an_endpoint_that_fails_is_named_in_a_sentence(
@@ -187,3 +190,92 @@ def test_a_system_must_hold_what_its_kind_needs(kind: str) -> None:
 def test_a_format_must_say_where_the_text_goes() -> None:
     with pytest.raises(ValidationError, match="exactly once"):
         PlainFormat(user="ana:")
+
+
+def test_an_edited_prompt_is_answered_anew(tmp_path: Path, engine: Engine) -> None:
+    log = ResponseLog(tmp_path, {})
+    first = respond(TUNED, PROMPTS[:2], SHORT, 7, engine=engine, log=log)
+    edited = Dialogue(id=PROMPTS[0].id, source="test", split="test", messages=dialogue("is the sky blue ?"))
+    again = respond(TUNED, [edited, PROMPTS[1]], SHORT, 7, engine=engine, log=ResponseLog(tmp_path, {}))
+    assert again[1] == first[1]
+    assert again == respond(TUNED, [edited, PROMPTS[1]], SHORT, 7, engine=engine)
+    assert len(ResponseLog(tmp_path, {}).done) == 3
+
+
+def test_a_full_log_needs_no_model(tmp_path: Path, engine: Engine) -> None:
+    lost = TUNED.model_copy(update={"model": "/nowhere"})
+    log = ResponseLog(tmp_path, {})
+    made = respond(TUNED, PROMPTS, SHORT, 7, engine=engine, log=log)
+    assert respond(lost, PROMPTS, SHORT, 7, log=log) == made
+    users = [Message(role="user", content=text) for text in ("the sea ?", "and you ?")]
+    script = Dialogue(id="c/0", source="t", messages=users)
+    told = converse(TUNED, [script], SHORT, 7, engine=engine, log=log)
+    assert converse(lost, [script], SHORT, 7, log=log) == told
+    with pytest.raises(StudyError, match="no such model folder"):
+        respond(lost, PROMPTS, SHORT, 8)
+
+
+def test_what_cannot_be_asked_is_named(engine: Engine) -> None:
+    with pytest.raises(StudyError, match="p/0 is given twice"):
+        respond(TUNED, [PROMPTS[0], PROMPTS[0]], SHORT, 1, engine=engine)
+    with pytest.raises(StudyError, match="script d/0: expected turns of the user alone"):
+        converse(TUNED, EXAMPLES, SHORT, 1, engine=engine)
+    long = Dialogue(id="p/9", source="t", messages=dialogue("rose " * 70))
+    with pytest.raises(StudyError, match="prompt p/9, turn 0: 72 tokens, but the model reads 63"):
+        respond(TUNED, [long], SHORT, 1, engine=engine)
+
+
+def test_a_model_that_does_not_serve_its_kind_is_named(engine: Engine) -> None:
+    chat = System(name="friend", kind="chat", model="some/chat")
+    with pytest.raises(StudyError, match="some/chat has no chat template"):
+        respond(chat, PROMPTS, SHORT, 1, engine=engine)
+    tokenizer = make_tokenizer(bos_token="<doc>", eos_token="<eot>", pad_token="<pad>")
+    tokenizer.chat_template = "{{ raise_exception('no system turn') }}"
+    with pytest.raises(StudyError, match=r"refuses a prompt .*no system turn"):
+        respond(chat, PROMPTS, SHORT, 1, engine=Engine(engine.model, tokenizer))
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    assert encode_for(chat, tokenizer, PROMPTS) == [ids[1:] for ids in encode_for(TUNED, tokenizer, PROMPTS)]
+    plain = make_tokenizer(bos_token="<doc>")
+    with pytest.raises(StudyError, match="no checkpoint of this study"):
+        encode_for(TUNED.model_copy(update={"model": "base"}), plain, PROMPTS)
+
+
+@pytest.mark.parametrize(("named", "ends"), [(None, {1, 2}), (5, {1, 2, 5}), ([5, 6], {5, 6})])
+def test_a_response_ends_at_the_tokens_that_are_named(named: int | list[int] | None, ends: set[int]) -> None:
+    tokenizer = make_tokenizer(bos_token="<doc>", eos_token="<eot>", pad_token="<pad>")
+    assert ending_tokens(GenerationConfig(eos_token_id=named, pad_token_id=3), tokenizer) == ends
+    assert ending_tokens(None, tokenizer) == {1, 2}
+
+
+def test_a_model_that_pads_with_its_eos_still_stops() -> None:
+    tokenizer = make_tokenizer(bos_token="<doc>", eos_token="<eot>")
+    tokenizer.pad_token = "<eot>"
+    assert 2 in Engine(make_model(len(tokenizer)), tokenizer).stop_ids
+
+
+def test_recorded_outputs_must_be_texts_and_say_one_thing(tmp_path: Path) -> None:
+    path = tmp_path / "outputs.json"
+    system = System(name="gpt", kind="recorded", path=str(path))
+    path.write_text(json.dumps([{"instruction": "the sea ?", "output": text} for text in ("green .", "blue .")]))
+    with pytest.raises(StudyError, match="two outputs to the instruction 'the sea \\?'"):
+        respond(system, PROMPTS[:1], SHORT, 1)
+    path.write_text('[{"instruction": "the sea ?", "output": null}]')
+    with pytest.raises(StudyError, match="output None is no text"):
+        respond(system, PROMPTS[:1], SHORT, 1)
+    path.write_bytes(b'[{"instruction": "\xff"')
+    with pytest.raises(StudyError, match="'instruction' and 'output'"):
+        respond(system, PROMPTS[:1], SHORT, 1)
+
+
+def test_a_recorded_conversation_keeps_its_turns(tmp_path: Path) -> None:
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps([{"instruction": q, "output": q.upper()} for q in ("the sea ?", "and you ?")]))
+    users = [Message(role="user", content=text) for text in ("the sea ?", "and you ?")]
+    system = System(name="gpt", kind="recorded", path=str(path))
+    told = converse(system, [Dialogue(id="c", source="t", messages=users)], SHORT, 1)
+    assert [(one.turn, one.text) for one in told] == [(0, "THE SEA ?"), (1, "AND YOU ?")]
+
+
+def test_an_endpoint_must_have_an_address() -> None:
+    with pytest.raises(ValidationError, match="must begin with http"):
+        System(name="x", kind="endpoint", url="localhost:8000", model="m")

@@ -1,0 +1,136 @@
+"""vLLM as an engine (the `gpu` extra): token ids in, tokens and text out, as from the transformers engine.
+
+Where the two differ:
+
+- vLLM's repetition penalty counts the prompt's tokens, so the settings ask for ``penalty_on: all``, under which the
+  transformers engine counts them too. A logits processor could leave the prompt out, but vLLM has changed that
+  interface from release to release and announces more changes; a setting that both engines keep is worth more.
+- A response has a random number generator of its own, seeded as in the transformers engine, but other numbers come out
+  of it: under sampling the engines give other draws from the same distribution, under greedy decoding the same tokens.
+- vLLM regroups its batch at every step, so the last bits of logits depend on what else is running: a token may change
+  where two candidates lie that close, far more often in bfloat16 than in float32.
+- Temperatures below 0.01 are raised to 0.01 and those above 2 refused; greedy decoding is temperature 0.
+
+Stops do not differ: exactly the given ids end a response (`ignore_eos` keeps vLLM from adding its own), stop strings
+are looked for in the text with its special tokens, and the text is decoded here by the same function.
+"""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
+
+from lima_utils.errors import StudyError
+from lima_utils.generation.prompts import ending_tokens
+from lima_utils.generation.sampling import Generated, context_of, finish, limit_responses, plan_batches
+from lima_utils.generation.settings import Sampling
+from lima_utils.models import load_tokenizer, telling_what_is_missing
+
+MISSING = (
+    "generation.engine: vllm needs vLLM, which is not installed; run `pip install 'lima-study[gpu]'` on a machine with "
+    "a GPU, or set generation.engine: transformers."
+)
+
+
+@dataclass(frozen=True)
+class VllmEngine:
+    """A model in vLLM's memory, ready to answer."""
+
+    llm: Any
+    """A ``vllm.LLM``."""
+    tokenizer: PreTrainedTokenizerBase
+    stop_ids: set[int]
+    context: int
+    """Most tokens of a prompt and its response together."""
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        *,
+        seeds: Sequence[int],
+        stops: Sequence[str] = (),
+        on_done: Callable[[dict[int, Generated]], None] | None = None,
+    ) -> list[Generated]:
+        """Return one response per prompt, as :func:`lima_utils.generation.sampling.generate` does.
+
+        vLLM is handed a batch of at most `batch_tokens` at once, and `on_done` each batch that it has finished.
+        """
+        from vllm import TokensPrompt
+
+        limits = limit_responses([len(prompt) for prompt in prompts], sampling, self.context)
+        done: dict[int, Generated] = {}
+        for indices in plan_batches([len(prompt) for prompt in prompts], sampling):
+            outputs = self.llm.generate(
+                [TokensPrompt(prompt_token_ids=list(prompts[i])) for i in indices],
+                [sampling_params(sampling, self.stop_ids, stops, seeds[i], limits[i]) for i in indices],
+                use_tqdm=False,
+            )
+            finished = {
+                index: self._read(output.outputs[0], stops) for index, output in zip(indices, outputs, strict=True)
+            }
+            done |= finished
+            if on_done is not None:
+                on_done(finished)
+        return [done[index] for index in range(len(prompts))]
+
+    def _read(self, completion: Any, stops: Sequence[str]) -> Generated:
+        """Return a completion of vLLM as a response; its `stop_reason` is a string where a stop string ended it."""
+        reason = completion.finish_reason
+        if reason not in ("stop", "length"):
+            raise StudyError(f"vLLM ended a response with {reason!r}, expected 'stop' or 'length'; run again.")
+        stopped = reason == "stop"
+        by_id = stopped and not isinstance(completion.stop_reason, str)
+        return finish(self.tokenizer, list(completion.token_ids), stopped, by_id, stops)
+
+
+def sampling_params(sampling: Sampling, stop_ids: set[int], stops: Sequence[str], seed: int, limit: int) -> Any:
+    """Return ``vllm.SamplingParams`` for one response of at most `limit` tokens."""
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=0.0 if sampling.greedy else sampling.temperature,
+        top_p=1.0 if sampling.greedy else sampling.top_p,
+        repetition_penalty=sampling.repetition_penalty,
+        seed=seed,
+        max_tokens=limit,
+        stop_token_ids=sorted(stop_ids),
+        ignore_eos=True,
+        stop=list(stops),
+        skip_special_tokens=False,
+    )
+
+
+def load_vllm(name: str, revision: str | None = None, dtype: str = "float32", gpus: int = 1) -> VllmEngine:
+    """Load a checkpoint's folder or a hub model into vLLM, spread over `gpus`; StudyError where that cannot be done."""
+    try:
+        from vllm import LLM
+    except ImportError as error:
+        raise StudyError(MISSING) from error
+    tokenizer = load_tokenizer(name, revision)
+    with telling_what_is_missing(name):
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    gc.collect()  # vLLM takes what is free: what a former model held must be given back first
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    try:
+        llm = LLM(model=name, revision=revision, dtype=dtype, tensor_parallel_size=gpus, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:240]
+        raise StudyError(
+            f"vLLM cannot run {name!r} in {dtype} on {gpus} GPU(s) ({reason}); raise generation.gpus, or set "
+            "generation.engine: transformers."
+        ) from error
+    stop_ids = ending_tokens(_generation_config(name, revision, config), tokenizer)
+    return VllmEngine(llm, tokenizer, stop_ids, context_of(config))
+
+
+def _generation_config(name: str, revision: str | None, config: PreTrainedConfig) -> GenerationConfig:
+    """Return a model's generation settings; where it has none of its own, what its configuration says of tokens."""
+    try:
+        return GenerationConfig.from_pretrained(name, revision=revision or "main")
+    except OSError:
+        return GenerationConfig.from_model_config(config)
