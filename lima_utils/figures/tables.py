@@ -1,6 +1,8 @@
 """Tables and numbers in words: frames as Markdown that Quarto and pandoc both show, estimates as text."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
+from html import unescape
 
 import polars as pl
 from IPython.display import Markdown
@@ -9,21 +11,32 @@ from lima_utils.errors import StudyError
 from lima_utils.records import Estimate
 
 MISSING = "–"
+_SIGNS = re.compile(r"""[\\`*_{}\[\]<>$@^~#!&'"|]|-(?=-)|\.(?=\.)""")
+"""What Markdown may read as markup within a cell; runs of dashes and dots, and quotes, for the sake of typography."""
 
 
-def table(frame: pl.DataFrame, digits: int = 2) -> Markdown:
+def table(frame: pl.DataFrame, digits: int = 2, markup: Collection[str] = ()) -> Markdown:
     """Return `frame` as a Markdown pipe table: numbers to the right, floats with `digits` decimals, nulls as
     a dash.
 
-    Column names are the headings. Text is Markdown (so `**bold**` and `[@key]` work); only what would break
-    the table, pipes and line ends, is escaped. StudyError where there is no column.
+    Column names are the headings. Text is shown as it is, whatever a model or a forum wrote; only the columns named
+    in `markup` are Markdown (so `**bold**` and `[@key]` work in them). StudyError where there is no column, or a
+    column of `markup` is not there.
     """
     if not frame.columns:
         raise StudyError("table: the frame has no column; select at least one.")
-    rows = [[_cell(_text(value, digits)) for value in row] for row in frame.iter_rows()]
-    heads = [_cell(name) for name in frame.columns]
+    if strange := sorted(set(markup) - set(frame.columns)):
+        raise StudyError(f"table: no column {strange[0]!r} to read as Markdown; there are {', '.join(frame.columns)}.")
+    rows = [
+        [
+            _cell(_text(value, digits)) if name in markup else escape(_text(value, digits))
+            for name, value in zip(frame.columns, row, strict=True)
+        ]
+        for row in frame.iter_rows()
+    ]
+    heads = [escape(name) for name in frame.columns]
     # Where a line is long, pandoc shares the width out by the rules' lengths: give long texts more of it.
-    widths = [max(4, min(48, max(map(len, column)))) for column in zip(heads, *rows, strict=True)]
+    widths = [max(4, min(48, max(len(unescape(cell)) for cell in column))) for column in zip(heads, *rows, strict=True)]
     numeric = [dtype.is_numeric() for dtype in frame.dtypes]
     rules = ["-" * width + ":" if right else ":" + "-" * width for width, right in zip(widths, numeric, strict=True)]
     lines = [_line(cells) for cells in (heads, rules, *rows)]
@@ -91,6 +104,16 @@ def _text(value: object, digits: int) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_text(item, digits) for item in value)
     return str(value)
+
+
+def escape(text: str) -> str:
+    """Return Markdown that reads as `text`, on one line.
+
+    Signs become character references, which no reader of Markdown takes for markup. Colons in a row stay colons, but
+    are kept apart by a comment: Quarto warns of every word that holds three, taking it for the fence of a block.
+    """
+    told = _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))
+    return re.sub(":(?=:)", ":<!-- -->", told)
 
 
 def _cell(text: str) -> str:

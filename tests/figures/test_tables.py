@@ -1,11 +1,17 @@
+import string
+from typing import Any
+
 import polars as pl
 import pypandoc
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from lima_utils.errors import StudyError
 from lima_utils.figures.tables import estimates_table, listing, number, p_value, percentage, table
 from lima_utils.records import Estimate
 from lima_utils.statistics.shares import net_preference, wilson
+from lima_utils.study.pandoc import parse_markdown
 
 
 def test_table_is_one_pandoc_reads_cell_by_cell():
@@ -29,6 +35,62 @@ def test_table_is_one_pandoc_reads_cell_by_cell():
 def test_a_frame_without_columns_is_refused():
     with pytest.raises(StudyError, match="no column"):
         table(pl.DataFrame())
+    with pytest.raises(StudyError, match="no column 'work' to read as Markdown; there are a"):
+        table(pl.DataFrame({"a": [1]}), markup=["work"])
+
+
+def read_cells(markdown: str) -> list[list[str]]:
+    """The body of a table as pandoc's reader has it, heading first: plain words, nothing else in the cells."""
+    [block] = parse_markdown(markdown, "a table")["blocks"]
+    assert block["t"] == "Table"
+    rows = block["c"][3][1] + block["c"][4][0][3]
+    return [[" ".join("".join(map(read_inline, read_plain(cell))).split()) for cell in row[1]] for row in rows]
+
+
+def read_plain(cell: list[Any]) -> list[dict[str, Any]]:
+    return [inline for block in cell[4] for inline in block["c"]]
+
+
+def read_inline(inline: dict[str, Any]) -> str:
+    if inline["t"] == "RawInline":
+        assert inline["c"] == ["html", "<!-- -->"]
+        return ""
+    assert inline["t"] in ("Str", "Space", "SoftBreak"), inline
+    assert ":::" not in inline.get("c", ""), "Quarto takes this word for a fence and warns"
+    return inline.get("c", " ")
+
+
+HOSTILE = [
+    ":::::",
+    "::: {.callout}",
+    "a | b || c",
+    "`code` ``` {{< include x >}} ~~~",
+    "$x_1$ and \\(y\\) and \\[z\\] \\",
+    "[@key] @sec-tuning [a](b) ![c](d) [e]{.f} ^[note] [^1]",
+    "*bold* __it__ ~sub~ ^sup^ # head",
+    "<b>&amp; &#58;</b> <!-- --> <https://x.y>",
+    "it's -- \"so\" ... --- 'tis",
+    "1. one - two + three | --- | :--: |",
+]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.text(string.ascii_letters[:4] + string.punctuation * 2 + " \n", max_size=30), min_size=1, max_size=40)
+)
+@example(HOSTILE)
+def test_what_goes_into_a_table_comes_out_of_pandoc(texts: list[str]) -> None:
+    frame = pl.DataFrame({"*n*": range(len(texts)), "a_b_ [c]": texts})
+    expected = [[f"{n:,}", " ".join(text.split())] for n, text in enumerate(texts)]
+    assert read_cells(table(frame).data) == [["*n*", "a_b_ [c]"], *expected]
+
+
+def test_columns_of_markup_stay_markup() -> None:
+    frame = pl.DataFrame({"finding": ["**x**"], "result": ["**supported**: a | b"], "work": ["[@zhou2023lima]"]})
+    html = pypandoc.convert_text(table(frame, markup=["result", "work"]).data, "html", format="markdown")
+    assert '<td style="text-align: left;">**x**</td>' in html
+    assert "<strong>supported</strong>: a | b" in html
+    assert 'data-cites="zhou2023lima"' in html
 
 
 def test_numbers_in_words():
@@ -43,7 +105,6 @@ def test_numbers_in_words():
 
 
 def test_estimates_as_a_table():
-    text = estimates_table([wilson("a.win", 1, 4)]).data
-    assert "a.win" in text
-    assert "25 % [5, 70]" in text
-    assert "Wilson" in text
+    cells = read_cells(estimates_table([wilson("a.win", 1, 4)]).data)
+    assert cells[1][:3] == ["a.win", "25 % [5, 70]", "4"]
+    assert "Wilson" in cells[1][3]
