@@ -1,12 +1,11 @@
 """The systems of a profile answer prompts and scripts: each gets the model it stands for, and a log to resume from."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from lima_utils.generation.responses import ResponseLog
 from lima_utils.generation.settings import System
-from lima_utils.generation.systems import converse, model_print, respond
+from lima_utils.generation.systems import converse, respond
 from lima_utils.records import Dialogue, Response
+from lima_utils.study.logs import open_log
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile
 from lima_utils.study.tunings import chosen_checkpoint
@@ -17,7 +16,7 @@ def answer(
 ) -> list[Response]:
     """Return the responses of one system to `prompts`; those that an interrupted run finished are not made again."""
     ready = give_model(profile, paths, system)
-    log = open_log(profile, paths, ready, demonstrations)
+    log = open_log(profile, paths.generation / system.name, ready, demonstrations)
     return respond(ready, prompts, profile.generation, profile.seed, demonstrations=demonstrations, log=log)
 
 
@@ -26,20 +25,8 @@ def hold_conversations(
 ) -> list[Response]:
     """Return what one system says in scripted conversations, turn by turn; resumed as :func:`answer` is."""
     ready = give_model(profile, paths, system)
-    log = open_log(profile, paths, ready, demonstrations)
+    log = open_log(profile, paths.generation / system.name, ready, demonstrations)
     return converse(ready, scripts, profile.generation, profile.seed, demonstrations=demonstrations, log=log)
-
-
-def open_log(profile: Profile, paths: Paths, system: System, demonstrations: Sequence[Dialogue]) -> ResponseLog:
-    """Open the log of what `system`, with this model, these settings and this seed, has said so far."""
-    settings = {
-        "system": system.model_dump(mode="json"),
-        "sampling": profile.generation.model_dump(mode="json"),
-        "seed": profile.seed,
-        "model": model_print(Path(system.model)) if system.model and Path(system.model).is_dir() else [],
-        "demonstrations": [shown.messages for shown in demonstrations] if system.kind == "in-context" else [],
-    }
-    return ResponseLog(paths.generation / system.name, settings)
 
 
 def give_model(profile: Profile, paths: Paths, system: System) -> System:

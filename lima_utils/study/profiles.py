@@ -33,6 +33,8 @@ class TuningRun(Settings):
     """How many of them, drawn by seed; all by default."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Epochs of this run; the recipe's by default."""
+    turns: Literal["any", "one"] = "any"
+    """`one` leaves out the dialogues of several turns, for a comparison with and without them (LIMA §6)."""
     choose: bool = False
     """Keep every epoch and choose one on the development prompts, as LIMA did; else take the last."""
 

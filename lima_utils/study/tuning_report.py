@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from transformers import AutoConfig
 
 from lima_utils.figures.curves import draw_curves
+from lima_utils.figures.tables import MISSING, listing, percentage
 from lima_utils.models import load_model
 from lima_utils.records import Dialogue, Estimate
+from lima_utils.study.epochs import CHOICE, HELD_OUT, compare_perplexity, epoch_curves, equal_epochs
 from lima_utils.study.profiles import Profile
 from lima_utils.study.sets import QUANTITY, Sets
-from lima_utils.study.tunings import HELD_OUT
 from lima_utils.tuning.dialogues import IGNORED, encode_dialogues
 from lima_utils.tuning.dropout import layer_rates
 from lima_utils.tuning.settings import Recipe
@@ -106,6 +107,14 @@ def history_curve(history: pl.DataFrame) -> dict[float, Estimate]:
     }
 
 
+def rate_curve(history: pl.DataFrame) -> dict[float, Estimate]:
+    """Return the learning rate of every step, as a curve to draw."""
+    return {
+        step: Estimate("rate", rate, None, None, None, None, "recipe", "learning rate")
+        for step, rate in history.select("step", "learning_rate").iter_rows()
+    }
+
+
 def held_out_dialogues(sets: Sets, trained: list[Dialogue]) -> list[Dialogue]:
     """Return up to HELD_OUT dialogues of the larger pool that were not trained on; none where there is no pool."""
     if not sets.path(QUANTITY).exists():
@@ -139,24 +148,74 @@ def epoch_estimates(epochs: pl.DataFrame, chosen: int) -> list[Estimate]:
             estimates.append(
                 Estimate(name, row["perplexity"], None, None, None, None, "held-out answers", "perplexity")
             )
+    estimates += [tau] if (tau := compare_perplexity(epochs)) else []
     return [*estimates, Estimate("chosen.epoch", chosen, None, None, None, None, "most excellent of 5-10", "epoch")]
 
 
+def epoch_table(epochs: pl.DataFrame, chosen: int) -> pl.DataFrame:
+    """Return perplexity beside quality for every epoch, and how each stands to the chosen one."""
+    quality, equal = epoch_curves(epochs), equal_epochs(epochs, chosen)
+    standing = {chosen: "chosen", **dict.fromkeys(equal, "not told from it")}
+    rows = [
+        {
+            "epoch": epoch,
+            "perplexity": perplexity,
+            **{name: percentage(curve[epoch]) for name, curve in quality.items()},
+            "choice": standing.get(epoch, MISSING if CHOICE[0] <= epoch <= CHOICE[1] else "not to be chosen"),
+        }
+        for epoch, perplexity in epochs.select("epoch", "perplexity").iter_rows()
+    ]
+    return pl.DataFrame(rows, schema_overrides={"perplexity": pl.Float64})
+
+
 def say_choice(epochs: pl.DataFrame, chosen: int) -> str:
-    """Return the closing sentences: which epoch was chosen, and which one perplexity would have chosen."""
+    """Return which epoch was chosen, by what, and which epochs the judge cannot tell from it."""
     row = epochs.filter(epoch=chosen).to_dicts()[0]
-    text = f"Epoch {chosen} was chosen"
-    if "excellent" in row:
-        low, high = (100 * row[f"excellent_{end}"] for end in ("low", "high"))
-        text += f": {100 * row['excellent']:.0f} % of its {row['n']} answers are excellent [{low:.0f}, {high:.0f}]"
-    text += "."
-    if epochs["perplexity"].null_count():
-        return text + " Perplexity was not measured, since no dialogues are held out."
-    least = int(epochs.sort("perplexity", "epoch")["epoch"][0])
-    first, last = epochs.sort("epoch")["perplexity"][0], epochs.sort("epoch")["perplexity"][-1]
-    trend = "rises" if last > first else "falls"
-    agree = "the same epoch" if least == chosen else f"epoch {least}"
-    return (
-        f"{text} Perplexity {trend} from {first:.3f} after the first epoch to {last:.3f} after the last and is least "
-        f"at epoch {least}; choosing by perplexity would have taken {agree}."
+    if "excellent" not in row:
+        return f"Epoch {chosen}, the last, was taken: no judge graded the answers."
+    told = (
+        f"Epoch {chosen} was chosen: {percentage(epoch_curves(epochs)['excellent'][chosen])} of its {row['n']} answers "
+        "are excellent."
     )
+    window = [epoch for epoch in epochs["epoch"] if CHOICE[0] <= epoch <= CHOICE[1]]
+    if chosen not in window:
+        return (
+            f"{told} The run is too short for LIMA's window of epochs {CHOICE[0]} to {CHOICE[1]}: its last was taken."
+        )
+    if equal := equal_epochs(epochs, chosen):
+        told += (
+            f" The same prompts do not tell it from {len(equal)} of the {len(window) - 1} other epochs in the window "
+            f"({listing(map(str, equal))}): the 95 % interval of the difference holds zero, so the order of a few "
+            "answers and the tie rule chose among them."
+        )
+    return told
+
+
+ALIKE = 1 / 3
+"""Kendall's τ from which a common direction is spoken of: two of three pairs of epochs are ranked alike."""
+
+
+def say_perplexity(epochs: pl.DataFrame, chosen: int) -> str:
+    """Return whether perplexity and quality disagree over the epochs here, as they do in the paper's appendix B."""
+    if epochs["perplexity"].null_count():
+        return "Perplexity was not measured, since no dialogues are held out."
+    ordered = epochs.sort("epoch")
+    least = int(ordered.sort("perplexity", "epoch")["epoch"][0])
+    first, last = ordered["perplexity"][0], ordered["perplexity"][-1]
+    told = (
+        f"Perplexity {'rises' if last > first else 'falls'} from {first:.3f} after the first epoch to {last:.3f} after "
+        f"the last and is least at epoch {least}; choosing by it would have taken "
+        f"{'the same epoch' if least == chosen else f'epoch {least}'}. In LIMA's appendix B perplexity rises while "
+        "quality rises, so that the one misleads about the other. "
+    )
+    tau = compare_perplexity(epochs)
+    if tau is None or tau.estimate is None:
+        return told + "Here the two cannot be compared: quality was not judged, or one of them does not change."
+    ranked = f"Kendall's $\\tau$ = {tau.estimate:+.2f}".replace("-", "−")
+    if tau.estimate >= ALIKE:
+        here = "*disagree* as in the paper: answers are better where perplexity is higher"
+    elif tau.estimate <= -ALIKE:
+        here = "*agree*, unlike in the paper: answers are better where perplexity is lower"
+    else:
+        here = "neither agree nor disagree: neither order of the epochs follows the other"
+    return f"{told}Here they {here} ({ranked})."
