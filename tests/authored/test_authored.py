@@ -58,6 +58,11 @@ PERSONA = re.compile(
     r"|my (own|wife|husband|partner|mother|father|parents|son|daughter|children|job|doctor|childhood))\b",
     re.IGNORECASE,
 )
+BACK = re.compile(
+    r"\b(it|its|that|those|these|them|they|he|him|his|she|her|then|second|first|third|last|now|did|one|same|so|too|else)\b",
+    re.IGNORECASE,
+)
+"""Words that point back, as the later turns of a conversation have them."""
 VOICED = re.compile(
     r"creative|role|poe|story|stories|fiction|mail|letter|speech|dialogue|rewrit|humou?r|writing",
     re.IGNORECASE,
@@ -72,6 +77,12 @@ def texts(root: Path) -> dict[str, list[Row]]:
         name: [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
         for name in FILES
     }
+
+
+@pytest.fixture(scope="module")
+def scripts(root: Path) -> list[Row]:
+    lines = (root / "data" / "authored" / "scripts.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def words(text: str) -> list[str]:
@@ -314,13 +325,31 @@ def test_answers_begin_with_the_question(texts: dict[str, list[Row]], name: str,
 
 def test_later_turns_lean_on_earlier_ones(texts: dict[str, list[Row]]) -> None:
     """In each dialogue most later questions hold a word that points back, so they cannot be read alone."""
-    back = re.compile(
-        r"\b(it|its|that|those|these|them|they|he|him|his|she|her|then|second|first|third|last|now|did|one|same|so|too|else)\b",
-        re.IGNORECASE,
-    )
     for row in texts["dialogues"]:
         later = [turn["content"] for turn in row["messages"][2::2]]
-        assert sum(bool(back.search(text)) for text in later) >= 0.6 * len(later), row["id"]
+        assert sum(bool(BACK.search(text)) for text in later) >= 0.6 * len(later), row["id"]
+
+
+def test_scripts_hold_what_the_readme_says(scripts: list[Row], root: Path) -> None:
+    assert [row["id"] for row in scripts] == [f"authored-script/{i:02d}" for i in range(1, 11)]
+    assert all(row.keys() == {"id", "topic", "turns"} and len(row["turns"]) == 4 for row in scripts)
+    readme = (root / "data" / "authored" / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"\| `scripts\.jsonl` \| 10 \|", readme)
+
+
+def test_scripts_lean_on_earlier_turns_and_on_no_other_text(scripts: list[Row], texts: dict[str, list[Row]]) -> None:
+    for row in scripts:
+        assert sum(bool(BACK.search(turn)) for turn in row["turns"][1:]) >= 2, row["id"]
+        assert not any(CONTACT.search(turn) for turn in row["turns"])
+    opened = [(row["id"], row["turns"][0]) for row in scripts]
+    every = [pair for rows in texts.values() for pair in prompts(rows)]
+    assert near_duplicates(opened + every, opened) == []
+    assert contained(every, opened) == []
+    assert not {row["topic"] for row in scripts} & {row["topic"] for row in texts["dialogues"]}
+    seen = {
+        gram for rows in texts.values() for row in rows for t in row["messages"] for gram in grams(t["content"], 13)
+    }
+    assert not any(grams(turn, 13) & seen for row in scripts for turn in row["turns"])
 
 
 def test_texts_hold_no_contact_data(texts: dict[str, list[Row]]) -> None:
