@@ -15,7 +15,8 @@ from lima_utils.study.answers import answer, hold_conversations
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile, load_profile
 from lima_utils.study.scripts import MADE_BY, read_prompt_file, read_script_file
-from lima_utils.study.sets import MAIN, Sets
+from lima_utils.study.sets import Sets
+from lima_utils.study.tunings import read_main
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         profile = profile.model_copy(update={"seed": options.seed})
     paths = Paths(profile.name)
     system = choose_system(profile, options.system, options.model)
-    shown = read_demonstrations(system, options.demonstrations, paths)
+    shown = read_demonstrations(profile, system, options.demonstrations)
     if options.scripts:
         responses = hold_conversations(profile, paths, system, read_script_file(options.scripts), shown)
     else:
@@ -84,12 +85,13 @@ def choose_system(profile: Profile, name: str, model: str | None) -> System:
     return system.model_copy(update={"model": model})
 
 
-def read_demonstrations(system: System, path: Path | None, paths: Paths) -> list[Dialogue]:
+def read_demonstrations(profile: Profile, system: System, path: Path | None) -> list[Dialogue]:
     """Return the training dialogues that an in-context system draws its examples from; none for other systems."""
     if system.kind != "in-context":
         return []
-    dialogues = read_rows(path, Dialogue, MADE_BY) if path else Sets(paths).read(MAIN)
-    return [dialogue for dialogue in dialogues if dialogue.split == "train"]
+    if path is None:
+        return read_main(profile, Paths(profile.name))
+    return [dialogue for dialogue in read_rows(path, Dialogue, MADE_BY) if dialogue.split == "train"]
 
 
 if __name__ == "__main__":

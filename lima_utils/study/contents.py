@@ -34,14 +34,19 @@ CHAPTERS: tuple[Chapter, ...] = (
     Chapter(
         "05-generate-responses",
         after=("02-curate-dialogues", "04-tune-base"),
-        outputs=("generation/responses.parquet", "results/05-generate-responses.json"),
-        settings=("base", "tunings", "generation", "systems", "seed"),
+        outputs=(
+            "generation/responses.parquet",
+            "generation/conversations.parquet",
+            "results/05-generate-responses.json",
+        ),
+        settings=("world", "base", "tunings", "generation", "systems", "scripts", "seed"),
+        data=("data/authored",),
     ),
     Chapter(
         "06-compare-preferences",
         after=("05-generate-responses",),
         outputs=("judging/verdicts.parquet", "judging/grades.parquet", "results/06-compare-preferences.json"),
-        settings=("world", "systems", "judge", "seed"),
+        settings=("world", "systems", "scripts", "judge", "seed"),
     ),
     Chapter(
         "w1-sweep-condition",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from lima_utils.figures.tables import p_value, percentage
+from lima_utils.records import Estimate
 from lima_utils.statistics.shares import Preference
 from lima_utils.statistics.verdicts import above
 from lima_utils.study.profiles import Profile
@@ -46,6 +47,20 @@ def preference_table(results: Mapping[str, Preference]) -> pl.DataFrame:
             "reading": READINGS[above(result.net, 0).answer],
         }
         for other, result in results.items()
+    ]
+    return pl.DataFrame(rows)
+
+
+def conversation_table(turns: Mapping[str, Mapping[str, Estimate]]) -> pl.DataFrame:
+    """Return the graded turns of conversations, one row a system."""
+    names = {"excellent": "excellent turns", "passed": "excellent or pass", "unbroken": "conversations without a fail"}
+    rows = [
+        {
+            "system": system,
+            **{title: percentage(estimates[name]) for name, title in names.items()},
+            "conversations": estimates["unbroken"].n,
+        }
+        for system, estimates in turns.items()
     ]
     return pl.DataFrame(rows)
 

@@ -84,6 +84,8 @@ class Profile(Settings):
     generation: Sampling = Sampling()
     systems: tuple[System, ...] = ()
     """What is compared; the first is the study's own tuning."""
+    scripts: Path | None = None
+    """Conversations to hold: JSON lines with `turns`, the user's texts. By default the world's or the authored ones."""
     judge: JudgeSettings = JudgeSettings()
     sweep: SweepSettings | None = None
     """Only with a world."""

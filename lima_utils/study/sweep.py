@@ -19,7 +19,7 @@ from lima_utils.generation.prompts import encode_for
 from lima_utils.generation.sampling import generate
 from lima_utils.generation.settings import Sampling, System
 from lima_utils.generation.systems import Engine, converse, prompt_seed, respond
-from lima_utils.records import Dialogue, Message, Response, read_rows, write_frame
+from lima_utils.records import Dialogue, Response, read_rows, write_frame
 from lima_utils.study.order import maker_of
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile
@@ -28,7 +28,7 @@ from lima_utils.tuning.training import tune_model
 from lima_utils.world.base import load_base
 from lima_utils.world.facts import World, build_world
 from lima_utils.world.oracle import Oracle
-from lima_utils.world.questions import Conversation, write_conversations
+from lima_utils.world.questions import Conversation, draw_conversations
 
 TUNED = System(name="tuned", kind="checkpoint")
 FREE = Sampling(temperature=1.0, top_p=1.0, repetition_penalty=1.0, max_new_tokens=24)
@@ -108,7 +108,7 @@ class Probe:
         assert profile.world is not None
         prompts = read_rows(paths.world / "probe.parquet", Dialogue, maker_of(paths.world / "probe.parquet", paths))
         key = pl.read_parquet(paths.world / "key.parquet")
-        scripts = write_conversations(world, profile.world.prompts.conversations, "known_test", "conversation")
+        scripts = draw_conversations(world, profile.world.prompts)
         return cls(prompts, scripts, Oracle.from_key(world, key), dict(key.select("prompt_id", "cell").iter_rows()))
 
     def measure(self, system: System, engine: Engine, seed: int) -> dict[str, pl.DataFrame]:
@@ -144,10 +144,7 @@ class Probe:
         return pl.DataFrame(rows).with_columns(nll=pl.lit(None, pl.Float64))
 
     def _conversations(self, system: System, engine: Engine, seed: int) -> pl.DataFrame:
-        scripts = [
-            Dialogue(s.id, "world", [Message(role="user", content=q.text) for q in s.questions], split="test")
-            for s in self.scripts
-        ]
+        scripts = [script.script() for script in self.scripts]
         questions = {(script.id, turn): q for script in self.scripts for turn, q in enumerate(script.questions)}
 
         def judge(response: Response) -> dict[str, Any]:

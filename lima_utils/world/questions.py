@@ -130,6 +130,16 @@ class Conversation:
     id: str
     questions: tuple[Question, ...]
 
+    def script(self) -> Dialogue:
+        """Return what the user says, turn by turn."""
+        turns = [Message(role="user", content=question.text) for question in self.questions]
+        return Dialogue(self.id, "world", turns, split="test", license="CC0")
+
+
+def draw_conversations(world: World, sizes: Prompts) -> list[Conversation]:
+    """Draw the conversations that the study holds, on people whom the pretraining text knows."""
+    return write_conversations(world, sizes.conversations, "known_test", "conversation")
+
 
 def write_conversations(world: World, n: int, group: Group, salt: str) -> list[Conversation]:
     """Draw `n` conversations of three questions on one person of `group` each."""
