@@ -185,8 +185,8 @@ def say_choice(epochs: pl.DataFrame, chosen: int) -> str:
     if equal := equal_epochs(epochs, chosen):
         told += (
             f" The same prompts do not tell it from {len(equal)} of the {len(window) - 1} other epochs in the window "
-            f"({listing(map(str, equal))}): the 95 % interval of the difference holds zero, so the order of a few "
-            "answers and the tie rule chose among them."
+            f"({listing(map(str, equal))}): the 95 % interval of the difference holds zero, so another draw of "
+            "prompts, or another tie rule, might have taken one of them."
         )
     return told
 
