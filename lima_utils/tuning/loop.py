@@ -57,7 +57,7 @@ def train(
         stack.enter_context(quick_attention(model))
         head = stack.enter_context(label_positions_only(model))
         if recipe.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            _recompute(model)
         run = _Run(model, trained, head, recipe, tokens, batches * recipe.epochs, ranks)
         run.history = [] if states is None else states.load(trained, run.optimiser)
         for epoch in range(1 + len(run.history) // batches, recipe.epochs + 1):
@@ -69,14 +69,28 @@ def train(
                     states.save(trained, run.optimiser, run.history)
             trained.eval()
             if after_epoch is not None:
-                plain = merge_lora(copy.deepcopy(trained)) if isinstance(trained, PeftModel) else model
-                after_epoch(epoch, plain, pl.DataFrame(run.history))
+                # as an argument, so that no merged copy outlives the call
+                after_epoch(epoch, _merged_copy(trained) or model, pl.DataFrame(run.history))
             if states is not None and epoch < recipe.epochs:
                 states.save(trained, run.optimiser, run.history)
         if recipe.gradient_checkpointing:
-            model.gradient_checkpointing_disable()
+            _recompute(model, on=False)
     model = merge_lora(trained) if isinstance(trained, PeftModel) else model
     return model.eval(), pl.DataFrame(run.history)
+
+
+def _recompute(model: PreTrainedModel, on: bool = True) -> None:
+    """Switch gradient checkpointing on or off, by the name that the library's version gives it."""
+    name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
+    if on:
+        getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
+    else:
+        getattr(model, f"{name}_checkpointing_disable")()
+
+
+def _merged_copy(trained: nn.Module) -> PreTrainedModel | None:
+    """Return a copy with the adapters merged; None where there are none."""
+    return merge_lora(copy.deepcopy(trained)) if isinstance(trained, PeftModel) else None
 
 
 class _Run:

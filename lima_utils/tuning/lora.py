@@ -7,6 +7,7 @@ are trained beside the low-rank updates, in the tied case through the shared tab
 from typing import cast
 
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
 from lima_utils.tuning.settings import Recipe
@@ -28,6 +29,10 @@ def add_lora(model: PreTrainedModel, recipe: Recipe, new_ids: tuple[int, ...]) -
         task_type="CAUSAL_LM",
     )
     wrapped = get_peft_model(model, config)
+    if recipe.precision == "bf16":  # autocast casts what adapters read; to their float32 and back would be idle
+        for module in wrapped.modules():
+            if isinstance(module, LoraLayer):
+                module.cast_input_dtype_enabled = False
     return cast(PeftModel, wrapped)
 
 

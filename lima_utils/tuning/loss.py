@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,9 @@ from transformers import PreTrainedModel
 
 from lima_utils.errors import StudyError
 from lima_utils.tuning.batches import MicroBatch
+
+AT_ONCE = {"cpu": 2**18, "cuda": 2**24}
+"""Logits that are held in float32 at once: on a CPU what its cache holds, on a GPU what keeps it busy."""
 
 
 class LabelHead:
@@ -33,7 +36,42 @@ class LabelHead:
                 logits = model(input_ids=micro.inputs, use_cache=False).logits
         finally:
             self.positions = None
-        return F.cross_entropy(logits.float(), micro.targets, reduction="sum")
+        return summed_cross_entropy(logits, micro.targets)
+
+
+def summed_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the summed cross-entropy (nats, float32) of logits [labels, vocabulary] and targets [labels].
+
+    Logits in bf16 are read a few rows at a time, so that no float32 copy of all of them is made: 4 bytes a logit in
+    place of 12, and faster.
+    """
+    if logits.dtype == torch.float32:
+        return F.cross_entropy(logits, targets, reduction="sum")
+    return _CrossEntropy.apply(logits, targets)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """log Σ exp(logits) − logits[target], in float32; its gradient is softmax(logits) − [target], in bf16."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        sums = torch.cat([rows.float().logsumexp(1) for rows in logits.split(_rows(logits))])
+        ctx.save_for_backward(logits, targets, sums)
+        return (sums - logits.gather(1, targets[:, None]).squeeze(1).float()).sum()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        logits, targets, sums = ctx.saved_tensors
+        result, step = torch.empty_like(logits), _rows(logits)
+        for out, rows, chosen, total in zip(*(t.split(step) for t in (result, logits, targets, sums)), strict=True):
+            shares = rows.float().sub_(total[:, None]).exp_()
+            shares.scatter_add_(1, chosen[:, None], shares.new_full((len(chosen), 1), -1))
+            out.copy_(shares.mul_(gradient))
+        return result, None
+
+
+def _rows(logits: torch.Tensor) -> int:
+    return max(1, AT_ONCE.get(logits.device.type, 2**24) // logits.shape[1])
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from torch.optim import Optimizer
 from lima_utils.tuning.distributed import local_part
 
 EPSILON = 1e-8
+AT_ONCE = 2**24
+"""Weights updated at once: an update takes seven numbers in float32 a weight beside the state, and the largest tensor
+of a model, its embedding or all experts of a layer, would need gigabytes."""
 
 
 class SplitAdamW(Optimizer):
@@ -33,24 +36,41 @@ class SplitAdamW(Optimizer):
                     self._update(parameter, group)
 
     def _update(self, parameter: nn.Parameter, group: dict[str, Any]) -> None:
-        weight, gradient = local_part(parameter.detach()), local_part(parameter.grad).float()  # type: ignore[arg-type]
+        weight, gradient = local_part(parameter.detach()), local_part(parameter.grad)  # type: ignore[arg-type]
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
             state["low"] = torch.zeros_like(weight, dtype=torch.int16)
         state["step"] += 1
-        step, (first, second), rate = float(state["step"]), group["betas"], group["lr"]
-        low, mean, square = (local_part(state[key]) for key in ("low", "exp_avg", "exp_avg_sq"))
-        new_mean = mean.float().lerp_(gradient, 1 - first)
-        new_square = square.float().mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        mean.copy_(new_mean)
-        square.copy_(new_square)
-        exact = join_halves(weight, low).mul_(1 - rate * group["weight_decay"])
-        scale = new_square.div_(1 - second**step).sqrt_().add_(EPSILON)
-        exact.addcdiv_(new_mean, scale, value=-rate / (1 - first**step))
-        for half, new in zip((weight, low), split_halves(exact), strict=True):
-            half.copy_(new)
+        tensors = (weight, gradient, *(local_part(state[key]) for key in ("low", "exp_avg", "exp_avg_sq")))
+        rows = [torch.atleast_1d(tensor) for tensor in tensors]
+        count = max(1, AT_ONCE // max(1, rows[0][:1].numel()))
+        for first in range(0, len(rows[0]), count):
+            _update_rows(float(state["step"]), group, *(tensor[first : first + count] for tensor in rows))
+
+
+def _update_rows(
+    step: float,
+    group: dict[str, Any],
+    weight: torch.Tensor,
+    gradient: torch.Tensor,
+    low: torch.Tensor,
+    mean: torch.Tensor,
+    square: torch.Tensor,
+) -> None:
+    """Update some rows of a parameter and of its state, in place."""
+    (first, second), rate = group["betas"], group["lr"]
+    gradient = gradient.float()
+    new_mean = mean.float().lerp_(gradient, 1 - first)
+    new_square = square.float().mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    mean.copy_(new_mean)
+    square.copy_(new_square)
+    exact = join_halves(weight, low).mul_(1 - rate * group["weight_decay"])
+    scale = new_square.div_(1 - second**step).sqrt_().add_(EPSILON)
+    exact.addcdiv_(new_mean, scale, value=-rate / (1 - first**step))
+    for half, new in zip((weight, low), split_halves(exact), strict=True):
+        half.copy_(new)
 
 
 def join_halves(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:

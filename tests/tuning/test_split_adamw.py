@@ -1,8 +1,10 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_models import make_dialogues, make_model, make_tokenizer
 
+from lima_utils.tuning import split_adamw
 from lima_utils.tuning.optimiser import make_optimiser
 from lima_utils.tuning.settings import Recipe
 from lima_utils.tuning.split_adamw import SplitAdamW, join_halves, split_halves
@@ -44,6 +46,25 @@ def test_steps_too_small_for_bf16_add_up_to_those_of_float32() -> None:
     kept = join_halves(split.data, optimisers[0].state[split]["low"])
     assert (kept - exact).abs().mean() < 0.02 * moved
     assert (plain.float() - exact).abs().mean() > 0.5 * moved
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (7,), (3, 2, 2)])
+def test_updating_a_few_rows_at_once_changes_no_bit(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(shape, generator=generator).bfloat16()
+    gradients = [torch.randn(shape, generator=generator).bfloat16() for _ in range(3)]
+    results = []
+    for at_once in (2**24, 4, 1):
+        monkeypatch.setattr(split_adamw, "AT_ONCE", at_once)
+        parameter = torch.nn.Parameter(start.clone())
+        optimiser = SplitAdamW([{"params": [parameter], "weight_decay": 0.1}], lr=1e-3, betas=(0.9, 0.95))
+        for gradient in gradients:
+            parameter.grad = gradient
+            optimiser.step()
+        results.append(join_halves(parameter.data, optimiser.state[parameter]["low"]))
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    assert not torch.equal(results[0], start.float())
 
 
 def test_bf16_weights_are_tuned_by_it() -> None:
