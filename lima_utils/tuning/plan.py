@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Literal
 
 from lima_utils.errors import StudyError
+from lima_utils.tuning.loss import AT_ONCE as LOGITS_AT_ONCE
 from lima_utils.tuning.settings import BaseSettings, Recipe
 from lima_utils.tuning.shapes import Shape, read_shape
+from lima_utils.tuning.split_adamw import AT_ONCE as WEIGHTS_AT_ONCE
 
 GIB = 2**30
 GPUS: dict[str, tuple[float, float]] = {
@@ -21,16 +24,22 @@ GPUS: dict[str, tuple[float, float]] = {
     "mi300x": (192, 1307),
 }
 USED_SHARE = 0.4
-"""Share of the peak that training is expected to reach, recomputation included."""
+"""Share of the peak that training is expected to reach, recomputation included. An assumption, as are the two below:
+what is measured of memory is said in `tuning/rehearsal.py`, of speed in `bench/gpu.py`."""
 RESERVE = 0.06
-"""Share of a GPU's memory left to the driver, the communication buffers and fragmentation."""
+"""Share of a GPU's memory left to the driver, the communication buffers and fragmentation. An assumption."""
 LIMA_DIALOGUES, LIMA_TOKENS = 1000, 759_800  # LIMA table 1, rows summed
-LOSS_BYTES = 10
-"""Bytes per logit at the loss: in bf16, in float32 and as log-softmax; backwards, log-softmax and both gradients."""
+LOSS_BYTES = 4
+"""Bytes per logit at the loss, backwards: the logits and their gradient, in bf16."""
+DROPOUT_BYTES = {"cpu": 4, "cuda": 2}
+"""Bytes per number of a layer's stream that residual dropout keeps: two masks, in bf16 or a byte a number."""
+UPDATE_BYTES = 30
+"""Bytes per weight that the split AdamW is updating: seven numbers in float32 and a half."""
 NODE = 8
 """GPUs of one machine."""
 LINKS = (300e9, 40e9)
-"""Bytes per second that a GPU exchanges with the others within a machine (NVLink) and across (400 Gbit/s)."""
+"""Bytes per second that a GPU exchanges with the others within a machine (NVLink) and across (400 Gbit/s); an
+assumption about the machines."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ def plan_run(
     if gpu not in GPUS:
         raise StudyError(f"--gpu {gpu!r} is unknown; there are {', '.join(GPUS)}.")
     size, peak = GPUS[gpu]
-    shape = read_shape(base)
+    shape = read_shape(base, recipe.lora_rank if recipe.method == "lora" else None)
     mean = tokens / dialogues
     attention = 12 * shape.layers * shape.width * mean  # 4 products of s·d a layer, forward and twice back, half masked
     flops = recipe.epochs * tokens * (6 * shape.active_weights + attention)
@@ -101,34 +110,60 @@ def plan_run(
     )
 
 
-def predict_memory(shape: Shape, base: BaseSettings, recipe: Recipe, gpus: int) -> dict[str, float]:
-    """Return the bytes per GPU at the peak, by part: at the loss of the largest micro-batch, after the first.
+def predict_memory(
+    shape: Shape, base: BaseSettings, recipe: Recipe, gpus: int, device: Literal["cpu", "cuda"] = "cuda"
+) -> dict[str, float]:
+    """Return the bytes per GPU by part, at whichever moment takes most.
 
-    With checkpointing, the peak may instead be the recomputation of one layer; the larger of the two counts.
+    The moments are the loss of the largest micro-batch (not the batch's first, so that gradients lie there), with
+    checkpointing the recomputation of one layer if that is larger; the optimiser's update; and, with adapters, the
+    merged copy of the model at the end of an epoch. `shape` is that with adapters where the recipe has them.
     """
-    wide = base.dtype == "float32"
     lora = recipe.method == "lora"
-    trained = _adapters(shape, recipe) if lora else shape.weights
     parts = 1 if lora else gpus  # adapters run whole on every GPU
-    tokens = max(recipe.max_tokens, recipe.micro_tokens)
-    loss, kept = float(shape.vocabulary * LOSS_BYTES), shape.layers * shape.kept_per_layer
-    if recipe.gradient_checkpointing:
-        loss, kept = max(loss, shape.kept_per_layer), float(shape.layers * shape.stream_bytes)
-    copies = 2.0 * shape.weights if wide and parts == 1 else 0.0  # autocast keeps each matrix in bf16
-    gathered = 2.0 * (shape.other_weights + 2 * shape.layer_weights) + 6.0 * shape.layer_weights
-    return {
-        "weights": (4.0 if wide else 2.0) * shape.weights / parts,
-        "gradients": (4.0 if wide else 2.0) * trained / parts,
-        "optimiser": (8.0 if wide else 6.0) * trained / parts,
-        "gathered layers": gathered if parts > 1 else copies,
-        "activations": tokens * (kept + shape.kept_besides),
-        "loss": tokens * loss,
+    number = 4.0 if base.dtype == "float32" else 2.0
+    # the rows of new tokens are few; adapters are float32 whatever the base is
+    trained = recipe.lora_rank * shape.layers * shape.adapted if lora else shape.weights
+    size = 4.0 if lora else number
+    held = {
+        "weights": (number * shape.weights + (size * trained if lora else 0.0)) / parts,
+        "gradients": size * trained / parts,
+        "optimiser": (8.0 if size == 4 else 6.0) * trained / parts,
     }
+    moments = [held | _pass(shape, base, recipe, parts, device)]
+    if size == 2:
+        moments.append(held | {"update": UPDATE_BYTES * min(shape.largest / parts, WEIGHTS_AT_ONCE)})
+    if lora:
+        moments.append(
+            held | {"gradients": 0.0, "merged copy": number * (shape.weights + shape.largest) + size * trained}
+        )
+    return max(moments, key=lambda moment: sum(moment.values()))
 
 
-def _adapters(shape: Shape, recipe: Recipe) -> float:
-    """Return about how many weights LoRA trains: rank · (in + out) of every matrix, as if each were square."""
-    return 2 * recipe.lora_rank * shape.layers * (shape.layer_weights / shape.width + 3 * shape.width)
+def _pass(shape: Shape, base: BaseSettings, recipe: Recipe, parts: int, device: str) -> dict[str, float]:
+    """Return what a forward and backward pass of the largest micro-batch takes beside weights and gradients."""
+    wide, lora, checkpointing = base.dtype == "float32", recipe.method == "lora", recipe.gradient_checkpointing
+    tokens = max(recipe.max_tokens, recipe.micro_tokens)
+    layer = shape.kept_per_layer + (DROPOUT_BYTES[device] * shape.width if recipe.residual_dropout else 0)
+    kept, logits, head = shape.layers * layer, tokens * shape.vocabulary, 2.0 * shape.vocabulary * shape.width
+    last = {"loss": LOSS_BYTES * logits + 8.0 * min(logits, LOGITS_AT_ONCE[device])}
+    if checkpointing:
+        kept = float(shape.layers * shape.stream_bytes)
+        recomputed = tokens * (layer + shape.stream_bytes)  # with the gradient that comes down to it
+        if recomputed > last["loss"]:
+            last = {"recomputed layer": recomputed}
+    copies = 0.0
+    if parts > 1:
+        copies = 2.0 * (shape.other_weights + 2 * shape.layer_weights) + 6.0 * shape.layer_weights
+    elif wide:  # autocast keeps each matrix in bf16, to the end of the pass or, recomputed, of the layer
+        copies = head + 2.0 * shape.layer_weights * (1 if checkpointing else shape.layers)
+    elif lora:
+        copies = head  # the head with its trained rows put in
+    return {
+        "gathered layers" if parts > 1 else "copies": copies,
+        "activations": tokens * (kept + shape.kept_besides),
+        **last,
+    }
 
 
 def smallest_change(base: BaseSettings, recipe: Recipe, gpus: int, gpu: str) -> str | None:

@@ -11,18 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, MistralConfig, PretrainedConfig
 
 from lima_utils.errors import StudyError
 from lima_utils.models import telling_what_is_missing
-from lima_utils.tuning.settings import BaseSettings
+from lima_utils.tuning.lora import add_lora
+from lima_utils.tuning.settings import BaseSettings, Recipe
 
 KNOWN: dict[str, PretrainedConfig] = {
     # LLaMA, table 2 (arXiv 2302.13971); the feed-forward widths as published with the weights
     "huggyllama/llama-7b": LlamaConfig(),
     "huggyllama/llama-65b": LlamaConfig(
         hidden_size=8192, intermediate_size=22016, num_hidden_layers=80, num_attention_heads=64, num_key_value_heads=64
+    ),
+    # SmolLM2 360M, as published with the weights
+    "HuggingFaceTB/SmolLM2-360M": LlamaConfig(
+        vocab_size=49152,
+        hidden_size=960,
+        intermediate_size=2560,
+        num_hidden_layers=32,
+        num_attention_heads=15,
+        num_key_value_heads=5,
+        max_position_embeddings=8192,
+        tie_word_embeddings=True,
     ),
     # Mistral 7B, table 1 (arXiv 2310.06825)
     "mistralai/Mistral-7B-v0.1": MistralConfig(max_position_embeddings=32768),
@@ -45,8 +58,12 @@ class Shape:
     """Embedding, head and final norm."""
     active: float
     """Share of a layer's weights that one token passes through (below 1 for mixtures of experts)."""
+    largest: int
+    """Weights of the largest tensor."""
+    adapted: int
+    """Sum of the sides of one layer's matrices: what its adapters of rank 1 hold."""
     kept_per_layer: float
-    """Bytes that one layer keeps for the backward pass, per token."""
+    """Bytes that one layer keeps for the backward pass, per token; with adapters, what these keep is in it."""
     kept_besides: float
     """Bytes kept outside the layers, per token."""
     stream_bytes: int
@@ -63,14 +80,14 @@ class Shape:
         return self.layers * self.layer_weights * self.active + self.vocabulary * self.width
 
 
-def read_shape(base: BaseSettings) -> Shape:
+def read_shape(base: BaseSettings, lora_rank: int | None = None) -> Shape:
     """Return the shape of a base from its folder, from the shapes known here, or from the hub."""
     if base.model in KNOWN:
         config = KNOWN[base.model]
     else:
         with telling_what_is_missing(base.model):
             config = AutoConfig.from_pretrained(base.model, revision=base.revision or "main", trust_remote_code=False)
-    return measure_shape(config, base.dtype)
+    return measure_shape(config, base.dtype, lora_rank)
 
 
 def read_folder(folder: Path, dtype: str = "float32") -> Shape:
@@ -78,14 +95,17 @@ def read_folder(folder: Path, dtype: str = "float32") -> Shape:
     return measure_shape(AutoConfig.from_pretrained(folder), dtype)
 
 
-def measure_shape(config: PretrainedConfig, dtype: str = "float32") -> Shape:
-    """Return the shape of a configuration, weights held in `dtype`, passes in bf16 (by autocast from float32)."""
+def measure_shape(config: PretrainedConfig, dtype: str = "float32", lora_rank: int | None = None) -> Shape:
+    """Return the shape of a configuration, weights held in `dtype`, passes in bf16 (by autocast from float32).
+
+    With `lora_rank`, the weights are frozen and adapters stand beside every linear map.
+    """
     text: Any = config.get_text_config(decoder=True)
     routed = getattr(text, "num_experts_per_tok", None) or 1
     held = getattr(text, "num_local_experts", None) or getattr(text, "num_experts", None) or 1
     if held > 1 and dtype == "float32":
         raise StudyError("base.dtype float32: a mixture of experts can be planned in bfloat16 alone; set that.")
-    one, two = (_count(_key(config, layers), dtype) for layers in (1, 2))
+    one, two = (_count(_key(config, layers), dtype, lora_rank) for layers in (1, 2))
     experts = two["experts"] - one["experts"]
     per_layer = two["weights"] - one["weights"]
     return Shape(
@@ -95,6 +115,8 @@ def measure_shape(config: PretrainedConfig, dtype: str = "float32") -> Shape:
         layer_weights=per_layer,
         other_weights=one["weights"] - per_layer,
         active=1 - experts / per_layer * (1 - routed / held),
+        largest=two["largest"],
+        adapted=two["sides"] - one["sides"],
         kept_per_layer=(two["kept"] - one["kept"]) / PROBE,
         kept_besides=max(0, 2 * one["kept"] - two["kept"]) / PROBE,
         stream_bytes=text.hidden_size * (4 if dtype == "float32" else 2),
@@ -113,8 +135,10 @@ def _key(config: PretrainedConfig, layers: int) -> str:
 
 
 @cache
-def _count(config_json: str, dtype: str) -> dict[str, int]:
-    """Return a twin's weights, those of its experts, and the bytes it keeps for the backward pass of PROBE tokens."""
+def _count(config_json: str, dtype: str, lora_rank: int | None) -> dict[str, int]:
+    """Return a twin's weights, those of its experts and of its largest tensor, the sides of its matrices, and the bytes
+    that it keeps for the backward pass of PROBE tokens.
+    """
     values = json.loads(config_json)
     config = AutoConfig.for_model(values.pop("model_type"), **values)
     kept: dict[int, torch.UntypedStorage] = {}
@@ -123,17 +147,42 @@ def _count(config_json: str, dtype: str) -> dict[str, int]:
         kept[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
         return tensor
 
-    with FakeTensorMode():
+    with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).train()
+    named = dict(model.named_parameters())
+    counts = {
+        "weights": sum(parameter.numel() for parameter in named.values()),
+        "experts": sum(parameter.numel() for name, parameter in named.items() if ".experts." in name),
+        "largest": max(parameter.numel() for parameter in named.values()),
+        "sides": sum(sum(parameter.shape) for parameter in named.values() if parameter.ndim == 2),
+    }
+    copies = {parameter.numel() * 2 for parameter in named.values() if parameter.ndim > 1}
+    if lora_rank is not None:
+        with torch.device("meta"):
+            add_lora(model, Recipe(method="lora", lora_rank=lora_rank), (0,))
+    fake = FakeTensorMode()
+    _pretend(model, fake)
+    with fake:
         own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
         with (
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            torch.autocast("cpu", torch.bfloat16, enabled=dtype == "float32", cache_enabled=False),
+            torch.autocast("cpu", torch.bfloat16, cache_enabled=False),
         ):
             model.get_decoder()(input_ids=torch.zeros(1, PROBE, dtype=torch.long), use_cache=False)
-        copies = {parameter.numel() * 2 for parameter in model.parameters() if parameter.ndim > 1}
         sizes = [storage.nbytes() for name, storage in kept.items() if name not in own]
-        experts = sum(p.numel() for name, p in model.named_parameters() if ".experts." in name)
-        weights = sum(parameter.numel() for parameter in model.parameters())
     # under autocast the bf16 copy of every matrix is kept too; those are counted with the weights, not per token
-    return {"weights": weights, "experts": experts, "kept": sum(size for size in sizes if size not in copies)}
+    return {**counts, "kept": sum(size for size in sizes if size not in copies)}
+
+
+def _pretend(model: nn.Module, fake: FakeTensorMode) -> None:
+    """Let the tensors of a model on the meta device, still without data, be on the CPU, where autocast works."""
+    seen: dict[int, Any] = {}
+    for module in model.modules():
+        groups: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+        for tensors in groups:
+            for name, tensor in tensors.items():
+                if tensor is not None and id(tensor) not in seen:
+                    on_cpu = FakeTensor(fake, tensor.detach(), torch.device("cpu"))
+                    own = isinstance(tensor, nn.Parameter)
+                    seen[id(tensor)] = nn.Parameter(on_cpu, tensor.requires_grad) if own else on_cpu
+                tensors[name] = seen.get(id(tensor))

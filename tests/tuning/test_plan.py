@@ -1,21 +1,16 @@
-import gc
 from pathlib import Path
 
 import pytest
-import torch
 from small_models import make_model
-from transformers import GPT2Config, LlamaConfig, LlamaForCausalLM, MixtralConfig
+from transformers import GPT2Config, LlamaForCausalLM, MixtralConfig
 
 from lima_utils.errors import StudyError
 from lima_utils.tuning.__main__ import main
-from lima_utils.tuning.dialogues import Example
-from lima_utils.tuning.loop import ALONE, _Run
-from lima_utils.tuning.loss import label_positions_only
-from lima_utils.tuning.peak import PeakMemory
-from lima_utils.tuning.plan import plan_run, predict_memory, smallest_change, write_plan
+from lima_utils.tuning.lora import add_lora
+from lima_utils.tuning.plan import plan_run, smallest_change, write_plan
+from lima_utils.tuning.rehearsal import Rehearsal, rehearse
 from lima_utils.tuning.settings import BaseSettings, Recipe
 from lima_utils.tuning.shapes import measure_shape, read_folder, read_shape
-from lima_utils.tuning.tokens import TurnTokens
 
 LLAMA_65B = BaseSettings(model="huggyllama/llama-65b", dtype="bfloat16")
 LLAMA_7B = BaseSettings(model="huggyllama/llama-7b", dtype="bfloat16")
@@ -26,6 +21,7 @@ def test_the_shapes_are_those_published() -> None:
     assert read_shape(LLAMA_65B).weights == 65_285_660_672
     assert read_shape(LLAMA_7B).weights == 6_738_415_616
     assert read_shape(BaseSettings(model="mistralai/Mistral-7B-v0.1")).weights == 7_241_732_096
+    assert read_shape(BaseSettings(model="HuggingFaceTB/SmolLM2-360M")).weights == 361_821_120
 
 
 def test_weights_are_counted_in_any_family(tmp_path: Path) -> None:
@@ -39,36 +35,40 @@ def test_weights_are_counted_in_any_family(tmp_path: Path) -> None:
     assert mixtral.active_weights == pytest.approx(12.9e9, rel=0.02)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_the_predicted_peak_is_the_measured_one(dtype: str, checkpointing: bool) -> None:
-    rows, length, vocabulary = 4, 600, 3000
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=344,
-        num_hidden_layers=6,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        tie_word_embeddings=False,
-    )
-    model = LlamaForCausalLM(config).to(getattr(torch, dtype)).train()
-    recipe = Recipe(max_tokens=length, micro_tokens=length * rows, gradient_checkpointing=checkpointing, batch=rows)
-    if checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-    ids = torch.randint(0, vocabulary, (length + 1,))
-    examples = [Example(ids[:-1], ids[1:], length)] * rows
-    with label_positions_only(model) as head:
-        run = _Run(model, model, head, recipe, TurnTokens(1, 2, (1,), 3), 10, ALONE)
-        run.history = []
-        run.step(examples, 1)  # the optimiser's state is there from the second step on
-        gc.collect()
-        with PeakMemory() as measured:
-            run.step(examples, 1)
-    base = BaseSettings(model="x", dtype=dtype)  # type: ignore[arg-type]
-    parts = predict_memory(measure_shape(config, dtype), base, recipe, 1)
-    predicted = sum(size for part, size in parts.items() if part not in ("weights", "optimiser"))
-    assert predicted == pytest.approx(measured.peak, rel=0.15)
+CASES = [
+    Rehearsal(method, dtype, recomputed, width=128)  # type: ignore[arg-type]
+    for method in ("full", "lora")
+    for dtype in ("float32", "bfloat16")
+    for recomputed in (False, True)
+]
+OTHER_PEAKS = [
+    (Rehearsal("full", "bfloat16", True, 256, layers=2, vocabulary=800), "recomputed layer"),
+    (Rehearsal("full", "bfloat16", False, 128, layers=2, vocabulary=8000, rows=1, length=64), "update"),
+    (Rehearsal("lora", "float32", True, 128, layers=2, vocabulary=8000, rows=1, length=64), "merged copy"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_predicted_peak_is_the_measured_one(case: Rehearsal) -> None:
+    assert rehearse(case).ratio == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(("case", "part"), OTHER_PEAKS, ids=lambda value: value if isinstance(value, str) else "")
+def test_the_moment_that_takes_most_is_found(case: Rehearsal, part: str) -> None:
+    peak = rehearse(case)
+    assert part in peak.predicted
+    assert peak.ratio == pytest.approx(1, abs=0.1)
+
+
+def test_adapters_are_counted_exactly() -> None:
+    config = Rehearsal("lora", "float32", False, 128).config
+    model = LlamaForCausalLM(config)
+    wrapped = add_lora(model, Recipe(method="lora", lora_rank=3), (0,))
+    rows = 2 * config.hidden_size  # the trained rows of embedding and head
+    counted = sum(parameter.numel() for parameter in wrapped.parameters() if parameter.requires_grad) - rows
+    assert 3 * measure_shape(config).adapted * config.num_hidden_layers == counted
 
 
 def test_the_arithmetic_of_the_papers_run() -> None:

@@ -1,0 +1,127 @@
+"""A rehearsal: real tuning steps of a small random Llama on the CPU, their peak memory held beside the plan's.
+
+What is predicted for a cluster is predicted by the same arithmetic here, where it can be measured.
+"""
+
+import gc
+import multiprocessing
+import resource
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from lima_utils.tuning.dialogues import Encoded, Example
+from lima_utils.tuning.loop import train
+from lima_utils.tuning.peak import PeakMemory
+from lima_utils.tuning.plan import predict_memory
+from lima_utils.tuning.settings import BaseSettings, Recipe
+from lima_utils.tuning.shapes import measure_shape
+from lima_utils.tuning.tokens import TurnTokens
+
+PAGE = resource.getpagesize()
+TOKENS = TurnTokens(eot_id=1, pad_id=2, new_ids=(1,), learnt=3)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What is rehearsed: two epochs of one batch, read in two micro-batches, every token with a label."""
+
+    method: Literal["full", "lora"]
+    dtype: Literal["float32", "bfloat16"]
+    gradient_checkpointing: bool
+    width: int
+    layers: int = 4
+    vocabulary: int = 2000
+    rows: int = 2
+    """Dialogues in a micro-batch."""
+    length: int = 640
+    """Tokens of a dialogue: more than the CPU's attention reads in float32, which the plan knows nothing of."""
+
+    @property
+    def name(self) -> str:
+        """Say what is rehearsed, e.g. ``full, bfloat16, recomputed``."""
+        return ", ".join([self.method, self.dtype, *(["recomputed"] if self.gradient_checkpointing else [])])
+
+    @property
+    def slug(self) -> str:
+        """The same with the width, as part of a record's name."""
+        return f"{self.name.replace(', ', '.')}.{self.width}"
+
+    @property
+    def config(self) -> LlamaConfig:
+        """The shape of the model."""
+        return LlamaConfig(
+            vocab_size=self.vocabulary,
+            hidden_size=self.width,
+            intermediate_size=self.width * 11 // 4,
+            num_hidden_layers=self.layers,
+            num_attention_heads=max(1, self.width // 64),
+            num_key_value_heads=max(1, self.width // 64),
+            tie_word_embeddings=False,
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return Recipe(
+            method=self.method,
+            epochs=2,
+            batch=2 * self.rows,
+            max_tokens=self.length,
+            micro_tokens=self.rows * self.length,
+            gradient_checkpointing=self.gradient_checkpointing,
+        )
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The most memory that a rehearsal took, in bytes."""
+
+    predicted: dict[str, float]
+    """By part, as the plan has it."""
+    measured: int
+    """Of all tensors alive at once."""
+    resident: int
+    """What the process took beyond what it held before: tensors, work space of the libraries, what was freed but not
+    given back."""
+
+    @property
+    def ratio(self) -> float:
+        """Predicted over measured."""
+        return sum(self.predicted.values()) / self.measured
+
+
+def rehearse(rehearsal: Rehearsal) -> Peak:
+    """Tune a random model as `rehearsal` says, in this process, and return its peak."""
+    config, recipe = rehearsal.config, rehearsal.recipe
+    base = BaseSettings(model="random", dtype=rehearsal.dtype)
+    shape = measure_shape(config, base.dtype, recipe.lora_rank if recipe.method == "lora" else None)
+    torch.manual_seed(0)
+    ids = torch.randint(TOKENS.learnt, rehearsal.vocabulary, (rehearsal.length + 1,))
+    examples = [Example(ids[:-1], ids[1:], rehearsal.length)] * recipe.batch
+    gc.collect()
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    with PeakMemory() as memory:
+        model = LlamaForCausalLM(config).to(getattr(torch, rehearsal.dtype))
+        train(model, Encoded(examples, 0), recipe, 0, TOKENS, after_epoch=lambda *_: None)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Peak(predict_memory(shape, base, recipe, 1, "cpu"), memory.peak, max(0, most - before))
+
+
+def rehearse_apart(rehearsals: Sequence[Rehearsal], workers: int = 2) -> list[Peak]:
+    """Return the peak of every rehearsal, each measured in a fresh process of one thread, `workers` at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # the libraries are imported once and not by every process
+    with ProcessPoolExecutor(workers, context, _prepare, max_tasks_per_child=1) as pool:
+        return list(pool.map(rehearse, rehearsals))
+
+
+def _prepare() -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", FutureWarning)  # of the libraries about each other
