@@ -87,9 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     last = tuned.history.row(-1, named=True)
+    count = int(os.environ.get("WORLD_SIZE", "1"))
     print(
         f"{tuned.final}: {last['step']} steps, final loss {last['loss']:.4f}, {tuned.trimmed} dialogues trimmed, "
-        f"{tuned.seconds:.0f} s."
+        f"{tuned.seconds:.0f} s{f' on {count} processes' if count > 1 else ''}."
     )
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from small_models import make_dialogues, make_model, make_tokenizer
 
+from lima_utils.records import Dialogue, write_rows
 from lima_utils.tuning.batches import cut_batch
 from lima_utils.tuning.distributed import Ranks
 from lima_utils.tuning.settings import Recipe
@@ -98,10 +100,56 @@ def test_two_ranks_tune_as_one(tmp_path: Path, changes: dict[str, object], tied:
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["epoch-01", "epoch-02"]
 
 
+@pytest.mark.slow
+def test_the_launcher_tunes_on_two_processes_as_one_process_does(root: Path, tmp_path: Path) -> None:
+    base, dialogues, profile = tmp_path / "base", tmp_path / "dialogues.parquet", tmp_path / "own.yaml"
+    tokenizer = make_tokenizer(bos_token="<doc>", eos_token="</s>")
+    make_model(len(tokenizer), tied=False).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    rows = [Dialogue(str(i), "own", messages) for i, messages in enumerate(make_dialogues())]
+    write_rows(dialogues, rows, Dialogue)
+    recipe = RECIPE.model_copy(update={"residual_dropout": 0.0, "embedding": "all"}).model_dump(mode="json")
+    profile.write_text(yaml.safe_dump({"description": "Own.", "base": {"model": str(base)}, "tuning": recipe}))
+    common = ["-m", "lima_utils.tuning", "--profile", str(profile), "--dialogues", str(dialogues), "--keep", "last"]
+    launcher = ["accelerate.commands.launch", "--config_file", str(root / "profiles/accelerate/two-cpus.yaml")]
+    told = []
+    for name, start in {"one": [], "two": ["-m", *launcher]}.items():
+        command = [sys.executable, *start, *common, "--out", str(tmp_path / name)]
+        done = subprocess.run(
+            command, cwd=root, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+    assert "processes" not in told[0]
+    assert told[1].count("on 2 processes.") == 1
+    expected, found = (load_file(tmp_path / name / "epoch-02" / "model.safetensors") for name in ("one", "two"))
+    start_weights = load_file(base / "model.safetensors")
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        # as above: rounding in gradients near zero may turn into a whole step of the rate for a few weights
+        assert (found[name] - values).abs().mean() < 1e-5, name
+    moved = [(found[name][: len(values)] - values).abs().mean() for name, values in start_weights.items()]
+    assert min(moved) > 1e-3
+
+
 @pytest.mark.parametrize(
-    ("name", "machines", "processes"), [("one-gpu", 1, 1), ("one-node", 1, 8), ("several-nodes", 2, 16)]
+    ("name", "machines", "processes"),
+    [("one-gpu", 1, 1), ("one-node", 1, 8), ("several-nodes", 2, 16), ("two-cpus", 1, 2)],
 )
 def test_the_launchers_settings_are_read_by_the_launcher(root: Path, name: str, machines: int, processes: int) -> None:
-    config = load_config_from_file(str(root / "profiles" / "accelerate" / f"{name}.yaml"))
+    path = root / "profiles" / "accelerate" / f"{name}.yaml"
+    config = load_config_from_file(str(path))
     assert (config.num_machines, config.num_processes) == (machines, processes)
     assert config.mixed_precision == "no"
+    # tuning shards by itself; the launcher only starts processes, and has to be told of nothing else
+    assert config.distributed_type.value == ("NO" if processes == 1 else "MULTI_GPU")
+    assert not config.fsdp_config
+    written = yaml.safe_load(path.read_text())
+    assert {key: getattr(config, key) for key in written if key not in ("compute_environment", "distributed_type")} == {
+        key: value for key, value in written.items() if key not in ("compute_environment", "distributed_type")
+    }
+
+
+def test_every_settings_file_of_the_launcher_is_tested(root: Path) -> None:
+    found = {path.stem for path in (root / "profiles" / "accelerate").glob("*.yaml")}
+    assert found == {"one-gpu", "one-node", "several-nodes", "two-cpus"}
