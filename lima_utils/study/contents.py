@@ -85,4 +85,11 @@ CHAPTERS: tuple[Chapter, ...] = (
         settings=("world",),
         world=True,
     ),
+    Chapter(
+        "a2-plan-scale",
+        part="appendix",
+        outputs=("results/a2-plan-scale.json",),
+        settings=("scale",),
+        data=("data/measured",),
+    ),
 )

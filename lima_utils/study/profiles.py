@@ -58,6 +58,27 @@ class SweepSettings(Settings):
     """The exchange that the homogeneous set is drawn from."""
 
 
+class PlannedRun(Settings):
+    """One run that the chapter on scale plans: a profile on so many GPUs."""
+
+    profile: Path
+    gpus: Annotated[int, Field(ge=1)] = 1
+    gpu: str
+    """A kind that `python -m lima_utils.tuning plan` knows."""
+
+
+class ScaleSettings(Settings):
+    """The chapter on scale: what is planned, and what is rehearsed on the CPU to check the planning."""
+
+    runs: tuple[PlannedRun, ...] = (
+        PlannedRun(profile=PROFILES / "laptop.yaml", gpu="rtx4090"),
+        PlannedRun(profile=PROFILES / "gpu.yaml", gpu="h100"),
+        PlannedRun(profile=PROFILES / "paper.yaml", gpus=16, gpu="h200"),
+    )
+    widths: Annotated[tuple[Annotated[int, Field(ge=64, multiple_of=64)], ...], Field(min_length=1)] = (128, 256)
+    """Widths of the random models whose peak memory is measured."""
+
+
 class Profile(Settings):
     """The settings of all stages for one run."""
 
@@ -89,6 +110,7 @@ class Profile(Settings):
     judge: JudgeSettings = JudgeSettings()
     sweep: SweepSettings | None = None
     """Only with a world."""
+    scale: ScaleSettings = ScaleSettings()
 
     @property
     def main_set(self) -> str:
