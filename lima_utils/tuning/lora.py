@@ -4,6 +4,7 @@ A new token's embedding and head rows cannot be left at their start, or the tune
 are trained beside the low-rank updates, in the tied case through the shared table.
 """
 
+import warnings
 from typing import cast
 
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -28,7 +29,9 @@ def add_lora(model: PreTrainedModel, recipe: Recipe, new_ids: tuple[int, ...]) -
         trainable_token_indices={names[id(module)]: list(new_ids) for module in tables},
         task_type="CAUSAL_LM",
     )
-    wrapped = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of one library about a name of the other's
+        wrapped = get_peft_model(model, config)
     if recipe.precision == "bf16":  # autocast casts what adapters read; to their float32 and back would be idle
         for module in wrapped.modules():
             if isinstance(module, LoraLayer):

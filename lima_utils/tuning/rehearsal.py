@@ -6,7 +6,6 @@ What is predicted for a cluster is predicted by the same arithmetic here, where 
 import gc
 import multiprocessing
 import resource
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -118,10 +117,5 @@ def rehearse_apart(rehearsals: Sequence[Rehearsal], workers: int = 2) -> list[Pe
     """Return the peak of every rehearsal, each measured in a fresh process of one thread, `workers` at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # the libraries are imported once and not by every process
-    with ProcessPoolExecutor(workers, context, _prepare, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,), max_tasks_per_child=1) as pool:
         return list(pool.map(rehearse, rehearsals))
-
-
-def _prepare() -> None:
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore", FutureWarning)  # of the libraries about each other

@@ -48,13 +48,11 @@ OTHER_PEAKS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_predicted_peak_is_the_measured_one(case: Rehearsal) -> None:
     assert rehearse(case).ratio == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize(("case", "part"), OTHER_PEAKS, ids=lambda value: value if isinstance(value, str) else "")
 def test_the_moment_that_takes_most_is_found(case: Rehearsal, part: str) -> None:
     peak = rehearse(case)

@@ -9,7 +9,6 @@ LARGE = Rehearsal("lora", "float32", True, 64, layers=2, vocabulary=500, length=
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_fresh_process_measures_the_same() -> None:
     here = [rehearse(case) for case in (SMALL, LARGE)]
     apart = rehearse_apart([SMALL, LARGE, SMALL])
