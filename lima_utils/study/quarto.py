@@ -12,7 +12,7 @@ from lima_utils.errors import StudyError
 
 CHAPTERS_READY = "STUDY_CHAPTERS_READY"
 """Environment variable that tells the pre-render script that its work is done."""
-TROUBLE = ("[WARNING] Citeproc", "Unable to resolve")
+TROUBLE = ("[WARNING]", "Unable to resolve")
 """What Quarto only warns of, with exit code 0, and what is a failure here."""
 INSTALLATION_SECONDS = 60
 

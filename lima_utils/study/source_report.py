@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from IPython.display import HTML, Markdown
+from IPython.display import Markdown
 from transformers import PreTrainedTokenizerBase
 
 from lima_utils.curation.collection import Collection
 from lima_utils.curation.diversity import LEVEL, compare_diversity, measure_diversity
 from lima_utils.curation.lima_rows import read_lima
 from lima_utils.curation.table_one import rebuild_table_one
-from lima_utils.figures.tables import number
+from lima_utils.figures.tables import escape, number
 from lima_utils.models import load_tokenizer
 from lima_utils.records import Estimate
 from lima_utils.study.curation_report import frame_steps
@@ -198,23 +198,26 @@ def compare_with_lima(dialogues: pl.DataFrame, path: Path | None, seed: int) -> 
     return pl.DataFrame(rows)
 
 
-def browse_dialogues(dialogues: pl.DataFrame, n: int, seed: int) -> HTML:
-    """Return `n` dialogues of each source to unfold: the prompt, then all turns, with origin, score and licence."""
+def browse_dialogues(dialogues: pl.DataFrame, n: int, seed: int) -> Markdown:
+    """Return `n` dialogues of each source to unfold: the prompt, then all turns, with origin, score and licence.
+
+    It is Markdown that holds HTML, since a page with an output of type HTML makes Quarto load scripts from elsewhere.
+    """
     blocks = []
     for (source,), part in dialogues.sort("id").group_by("source", maintain_order=True):
-        blocks.append(f"<p><strong>{html.escape(str(source))}</strong></p>")
+        blocks.append(f"**{escape(str(source))}**")
         blocks += [_unfold(row) for row in part.sample(min(n, len(part)), seed=seed).iter_rows(named=True)]
-    return HTML("\n".join(blocks))  # type: ignore[no-untyped-call]
+    return Markdown("\n\n".join(blocks))  # type: ignore[no-untyped-call]
 
 
 def _unfold(row: dict[str, Any]) -> str:
     first = " ".join(row["messages"][0]["content"].split())
-    summary = html.escape(first if len(first) <= 110 else first[:109] + "…")
+    summary = escape(first if len(first) <= 110 else first[:109] + "…")
     turns = "".join(
         f'<p><em>{turn["role"]}</em></p>\n<pre style="white-space: pre-wrap">{html.escape(turn["content"])}</pre>\n'
         for turn in row["messages"]
     )
     facts = [row["exchange"] or row["group"], f"score {row['score']}" if row["score"] is not None else None]
     facts += [row["license"], f"by {row['author']}" if row["author"] else None, row["url"]]
-    origin = html.escape(" · ".join(str(fact) for fact in facts if fact))
-    return f"<details><summary>{summary}</summary>\n{turns}<p><small>{origin}</small></p></details>"
+    origin = escape(" · ".join(str(fact) for fact in facts if fact))
+    return f"<details><summary>{summary}</summary>\n{turns}<p><small>{origin}</small></p>\n</details>"

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import polars as pl
+import pypandoc
+from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from lima_utils.curation.collection import Collection, collect
 from lima_utils.curation.settings import CurationSettings
@@ -80,13 +82,17 @@ def test_table_one_counts_in_tokens_of_the_base() -> None:
 
 
 def test_samples_show_markup_as_text() -> None:
-    turns = [Message(role="user", content="Is <b>a</b> & b?\n\n::: | x"), Message(role="assistant", content="<script>")]
-    rows = [Dialogue(str(i), "s", turns, url="https://x/?a=1&b=2", score=3, author="ana") for i in range(3)]
+    content = "Is <b>a</b> & *b*?\n\n::: | x\n\n</pre> # y"
+    turns = [Message(role="user", content=content), Message(role="assistant", content="<script>1\n\n2</script>")]
+    rows = [Dialogue(str(i), "s", turns, url="https://x/?a=1&b=_2_", score=3, author="ana") for i in range(3)]
     shown = str(browse_dialogues(to_frame(rows, Dialogue), 2, 0).data)
-    assert shown.count("<details>") == 2
-    assert "<script>" not in shown
-    assert "Is &lt;b&gt;a&lt;/b&gt; &amp; b? ::: | x" in shown
-    assert "score 3 · by ana · https://x/?a=1&amp;b=2" in shown
+    page = pypandoc.convert_text(shown, "html", "markdown")
+    tree = HTMLParser(page)
+    assert len(tree.css("details")) == 2
+    assert not tree.css("script, b, h1")
+    assert " ".join(tree.css("summary")[0].text().split()) == "Is <b>a</b> & *b*? ::: | x </pre> # y"
+    assert [node.text() for node in tree.css("details pre")[:2]] == [content, "<script>1\n\n2</script>"]
+    assert " ".join(tree.css("small")[0].text().split()) == "score 3 · by ana · https://x/?a=1&b=_2_"
 
 
 def test_diversity_is_told_in_words_and_beside_lima_where_its_rows_are(tmp_path: Path) -> None:
