@@ -15,6 +15,7 @@ from lima_utils.records import Dialogue, Estimate
 from lima_utils.study.epochs import CHOICE, HELD_OUT, compare_perplexity, epoch_curves, equal_epochs
 from lima_utils.study.profiles import Profile
 from lima_utils.study.sets import QUANTITY, Sets
+from lima_utils.study.tunings import recipe_of
 from lima_utils.tuning.dialogues import IGNORED, encode_dialogues
 from lima_utils.tuning.dropout import layer_rates
 from lima_utils.tuning.settings import Recipe
@@ -22,6 +23,8 @@ from lima_utils.tuning.tokens import add_turn_tokens
 
 # LIMA §3 and appendix B, for 65B parameters; a dash where the paper says nothing.
 PUBLISHED = {
+    "base": "LLaMA 65B",
+    "dialogues": "1,000, later 1,030",
     "method": "full",
     "epochs": "15",
     "batch": "32",
@@ -48,14 +51,29 @@ class Mask:
     """Positions of end-of-turn tokens."""
 
 
-def recipe_table(recipe: Recipe) -> pl.DataFrame:
-    """Return setting, LIMA's value and this run's value."""
-    rows = []
-    for name, published in PUBLISHED.items():
-        value = getattr(recipe, name)
-        text = ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else f"{value}"
-        rows.append({"setting": name.replace("_", " "), "LIMA": published, "this run": text})
-    return pl.DataFrame(rows)
+def recipe_table(profile: Profile, run: str) -> pl.DataFrame:
+    """Return every setting of a tuning run as it is resolved, beside LIMA's value where the paper names one."""
+    recipe, source = recipe_of(profile, run), profile.tunings[run]
+    idle = {"lora_rank", "lora_alpha"} if recipe.method == "full" else set()
+    settings = {
+        "base": profile.base.model,
+        "weights_in_memory": profile.base.dtype,
+        "dialogues": source.dialogues + (f", {source.size:,} drawn" if source.size else ""),
+        **{name: getattr(recipe, name) for name in Recipe.model_fields if name not in idle},
+        "seed": profile.seed,
+    }
+    return pl.DataFrame(
+        [
+            {"setting": name.replace("_", " "), "LIMA": PUBLISHED.get(name, MISSING), "this run": _tell(value)}
+            for name, value in settings.items()
+        ]
+    )
+
+
+def _tell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else f"{value}"
 
 
 def mask_of(profile: Profile, dialogue: Dialogue) -> Mask:
@@ -70,11 +88,11 @@ def mask_of(profile: Profile, dialogue: Dialogue) -> Mask:
     return Mask(tokens, taught, [i for i, token in enumerate(ids) if token == turn.eot_id])
 
 
-def count_tokens(profile: Profile, dialogues: list[Dialogue]) -> pl.DataFrame:
-    """Return dialogues, trimmed dialogues, tokens, labels, steps and tokens over the whole run."""
+def count_tokens(profile: Profile, run: str, dialogues: list[Dialogue]) -> pl.DataFrame:
+    """Return dialogues, trimmed dialogues, tokens, labels, steps and tokens over the whole of a tuning run."""
     model, tokenizer = load_model(profile.base.model, profile.base.revision, device="cpu")
-    turn = add_turn_tokens(model, tokenizer, profile.tuning.eot_token)
-    recipe = profile.tuning
+    recipe = recipe_of(profile, run)
+    turn = add_turn_tokens(model, tokenizer, recipe.eot_token)
     encoded = encode_dialogues(tokenizer, dialogues, turn.eot_id, recipe.max_tokens, recipe.loss_on)
     counts = encoded.counts()
     steps = ceil(len(dialogues) / recipe.batch)
