@@ -6,6 +6,7 @@ loss is divided by the labels of the whole batch: dialogues are sorted by length
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -60,6 +61,25 @@ def cut_batch(lengths: Sequence[int], micro_tokens: int) -> list[list[int]]:
         cuts.append(order[start[end] : end])
         end = start[end]
     return cuts[::-1]
+
+
+def cut_for_ranks(lengths: Sequence[int], micro_tokens: int, ranks: int) -> list[list[int]]:
+    """Return a cut whose largest micro-batch is as small as the rounds allow in which `ranks` read the cheapest cut.
+
+    Ranks pass through the model together, so a batch takes as long as the largest micro-batch of each round: 32
+    dialogues in four micro-batches would leave 12 of 16 ranks idle.
+    """
+    parts = cut_batch(lengths, micro_tokens)
+    room = ranks * ceil(len(parts) / ranks)
+    low, high = max(lengths), micro_tokens
+    while ranks > 1 and low < high:
+        middle = (low + high) // 2
+        smaller = cut_batch(lengths, middle)
+        if len(smaller) <= room:
+            parts, high = smaller, middle
+        else:
+            low = middle + 1
+    return parts
 
 
 def collate(examples: Sequence[Example], pad_id: int) -> MicroBatch:

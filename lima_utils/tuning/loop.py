@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from lima_utils.errors import StudyError
 from lima_utils.tuning.attention import quick_attention
-from lima_utils.tuning.batches import MicroBatch, collate, cut_batch, draw_batches
+from lima_utils.tuning.batches import MicroBatch, collate, cut_for_ranks, draw_batches
 from lima_utils.tuning.dialogues import Encoded, Example
 from lima_utils.tuning.distributed import Ranks, shard, whole
 from lima_utils.tuning.dropout import find_branches, residual_dropout
@@ -154,7 +154,7 @@ class _Run:
     def _micro_batches(self, examples: Sequence[Example]) -> Iterator[MicroBatch]:
         """Yield what this rank reads of a batch; where nothing is left for it, one token without a label."""
         lengths = [len(example.inputs) for example in examples]
-        for part in self.ranks.deal(cut_batch(lengths, self.recipe.micro_tokens), lengths):
+        for part in self.ranks.deal(cut_for_ranks(lengths, self.recipe.micro_tokens, self.ranks.count), lengths):
             if part is None:
                 nothing = torch.zeros(0, dtype=torch.long)
                 yield MicroBatch(examples[0].inputs[None, :1], nothing, nothing)

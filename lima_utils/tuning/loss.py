@@ -45,8 +45,8 @@ def summed_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.T
     Logits in bf16 are read a few rows at a time, so that no float32 copy of all of them is made: 4 bytes a logit in
     place of 12, and faster.
     """
-    if logits.dtype == torch.float32:
-        return F.cross_entropy(logits, targets, reduction="sum")
+    if logits.dtype != torch.bfloat16:
+        return F.cross_entropy(logits.float(), targets, reduction="sum")
     return _CrossEntropy.apply(logits, targets)  # type: ignore[no-any-return, no-untyped-call]
 
 

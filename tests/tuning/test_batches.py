@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_models import make_model
 
 from lima_utils.tuning import batches
-from lima_utils.tuning.batches import collate, cut_batch, draw_batches
+from lima_utils.tuning.batches import collate, cut_batch, cut_for_ranks, draw_batches
 from lima_utils.tuning.dialogues import IGNORED, Example
 from lima_utils.tuning.loss import label_positions_only
 
@@ -41,6 +41,26 @@ def test_the_cut_is_the_cheapest_of_all(lengths: list[int], budget: int) -> None
     assert sorted(index for part in found for index in part) == list(range(len(lengths)))
     assert cost([[lengths[index] for index in part] for part in found]) == min(cost(parts) for parts in all_cuts())
     assert all(len(part) == 1 or len(part) * max(lengths[i] for i in part) <= budget for part in found)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(1, 200), st.integers(1, 6))
+def test_ranks_share_a_batch_in_as_many_rounds_and_smaller_parts(lengths: list[int], budget: int, ranks: int) -> None:
+    def largest(parts: list[list[int]]) -> int:
+        return max(len(part) * max(lengths[index] for index in part) for part in parts)
+
+    cheapest, found = cut_batch(lengths, budget), cut_for_ranks(lengths, budget, ranks)
+    assert sorted(index for part in found for index in part) == list(range(len(lengths)))
+    assert -(-len(found) // ranks) <= -(-len(cheapest) // ranks)
+    assert largest(found) <= largest(cheapest)
+    assert ranks > 1 or found == cheapest
+
+
+def test_no_rank_is_idle_where_there_are_dialogues_for_all() -> None:
+    lengths = [100 + 30 * index for index in range(32)]
+    assert len(cut_batch(lengths, 8192)) < 8
+    found = cut_for_ranks(lengths, 8192, 16)
+    assert len(found) == 16
+    assert max(len(part) * max(lengths[index] for index in part) for part in found) < sum(lengths) / 10
 
 
 def test_batches_hold_every_dialogue_once_an_epoch_in_an_order_of_its_own() -> None:
