@@ -5,7 +5,7 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from lima_utils.files import write_json
 
@@ -29,17 +29,23 @@ def compare(name: str, ours: float | None, peer: float | None, unit: str, less_i
 
 
 def report(name: str, records: list[Record], packages: list[str]) -> None:
-    """Print the comparisons and write them to ``runs/bench/<name>.json`` with machine, versions and date."""
+    """Print the comparisons and write them to ``runs/bench/<name>.json`` with machine, load, versions and date.
+
+    The load is the mean number of processes that wanted to run in the last minute: beyond the machine's CPUs, seconds
+    say more of the neighbours than of what is measured.
+    """
     width = max(len(record["name"]) for record in records)
     print(f"{'':{width}}  {'ours':>12}  {'peer':>12}  {'ratio':>7}  unit")
     for record in records:
         cells = [_show(record[key]) for key in ("ours", "peer", "ratio")]  # type: ignore[literal-required]
         print(f"{record['name']:{width}}  {cells[0]:>12}  {cells[1]:>12}  {cells[2]:>7}  {record['unit']}")
-    facts = {
+    facts: dict[str, Any] = {
         "machine": f"{_processor()}, {os.cpu_count()} CPUs",
+        "load": round(os.getloadavg()[0], 1),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+    print(f"{facts['machine']}, load {facts['load']}, {facts['date']}")
     write_json(Path("runs/bench") / f"{name}.json", [{**record, **facts} for record in records])
 
 
