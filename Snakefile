@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lima_utils.study.execution import SCHEDULER
 from lima_utils.study.fingerprints import drop_stale_receipt, refresh_fingerprint
-from lima_utils.study.order import chapters_of, steps_before, steps_of
+from lima_utils.study.order import chapters_of, count_waiting, steps_before, steps_of
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import load_profile
 
@@ -56,5 +56,6 @@ for chapter in CHAPTERS:
         params:
             chapter.stem + "".join(f" -p {name} {{{name}}}" for name in chapter.for_each),
         threads: chapter.threads
+        priority: count_waiting(chapter, PROFILE)
         shell:
             COMMAND

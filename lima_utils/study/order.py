@@ -40,6 +40,15 @@ def steps_before(chapter: Chapter, profile: Profile) -> list[Step]:
     return [step for stem in chapter.after if stem in run for step in steps_of(run[stem], profile)]
 
 
+def count_waiting(chapter: Chapter, profile: Profile) -> int:
+    """Return how many chapters of `profile` wait for `chapter`, directly or not: the more, the sooner it should run."""
+    waiting = {chapter.stem}
+    for other in chapters_of(profile) * len(CHAPTERS):  # as often as a chain can be long, in whatever order they stand
+        if waiting.intersection(other.after):
+            waiting.add(other.stem)
+    return len(waiting) - 1
+
+
 def maker_of(path: Path, paths: Paths) -> str:
     """Return which notebook makes `path` (or the folder it lies in), for sentences about missing inputs."""
     wanted = path.relative_to(paths.root).parts
