@@ -105,7 +105,7 @@ def main() -> None:
     """Measure both in turns and report the better round of each."""
     parser = argparse.ArgumentParser(prog="python bench/workers.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tunings", type=int, default=4, help="tunings of two epochs, shared by the workers")
-    parser.add_argument("--examples", type=int, default=500)
+    parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2, help="rounds of each side, in turns")
     parser.add_argument("--work", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

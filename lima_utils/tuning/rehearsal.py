@@ -4,10 +4,8 @@ What is predicted for a cluster is predicted by the same arithmetic here, where 
 """
 
 import gc
-import multiprocessing
 import resource
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +13,7 @@ from typing import Literal
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from lima_utils.tuning.apart import map_apart
 from lima_utils.tuning.dialogues import Encoded, Example
 from lima_utils.tuning.loop import train
 from lima_utils.tuning.peak import PeakMemory
@@ -115,7 +114,9 @@ def rehearse(rehearsal: Rehearsal) -> Peak:
 
 def rehearse_apart(rehearsals: Sequence[Rehearsal], workers: int = 2) -> list[Peak]:
     """Return the peak of every rehearsal, each measured in a fresh process of one thread, `workers` at once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # the libraries are imported once and not by every process
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,), max_tasks_per_child=1) as pool:
-        return list(pool.map(rehearse, rehearsals))
+    return map_apart(_rehearse_on_one_thread, rehearsals, workers)
+
+
+def _rehearse_on_one_thread(rehearsal: Rehearsal) -> Peak:
+    torch.set_num_threads(1)
+    return rehearse(rehearsal)
