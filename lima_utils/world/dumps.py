@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape
 
 from lima_utils.files import replacing
 from lima_utils.world import wording
@@ -85,6 +85,12 @@ GREETINGS = ("", "", "hello all. ", "dear all, ")
 THANKS = ("", "", " thanks", " thanks.")
 CHATTER = ("thanks", "lol ok", "are you sure", "well known", "ask someone else")
 _EPOCH = datetime(2012, 3, 1)
+_ORDER = (
+    *("Id", "PostTypeId", "AcceptedAnswerId", "ParentId", "CreationDate", "Score", "Body", "OwnerUserId"),
+    *("OwnerDisplayName", "LastActivityDate", "Title", "Tags", "AnswerCount", "ClosedDate", "CommunityOwnedDate"),
+    "ContentLicense",
+)
+"""A post's attributes as real dumps order them, which curation's fast reader counts on."""
 
 
 def phrases() -> list[str]:
@@ -245,7 +251,7 @@ def write_dumps(world: World, folder: Path, questions: int) -> dict[str, str]:
             target = aside / exchange.name
             target.mkdir(parents=True)
             _spoil(site)
-            _write_rows(target / "Posts.xml", "posts", site.posts)
+            _write_rows(target / "Posts.xml", "posts", [_order(post) for post in site.posts])
             _write_rows(target / "Comments.xml", "comments", site.comments)
     return {exchange.name: exchange.group for exchange in EXCHANGES}
 
@@ -262,6 +268,10 @@ def _spoil(site: _Site) -> None:
     site._post(5, 0, "<p>ask about this</p>")
 
 
+def _order(post: dict[str, object]) -> dict[str, object]:
+    return {name: post[name] for name in sorted(post, key=_ORDER.index)}
+
+
 def _write_rows(path: Path, root: str, rows: list[dict[str, object]]) -> None:
     lines = (f"  <row {' '.join(f'{k}={_attribute(str(v))}' for k, v in row.items())} />\n" for row in rows)
     chunks: Iterator[str] = itertools.chain(
@@ -272,4 +282,5 @@ def _write_rows(path: Path, root: str, rows: list[dict[str, object]]) -> None:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(text, {"\n": "&#xA;", '"': "&quot;"})
+    # Not quoteattr: it may choose the other quote and writes line breaks as &#10;, neither of which real dumps hold.
+    return '"' + escape(text, {"\n": "&#xA;", '"': "&quot;"}) + '"'
