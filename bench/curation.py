@@ -1,17 +1,22 @@
 """Curation of Stack Exchange dumps against two usual ways: ``python bench/curation.py [--gb 0.2]``.
 
 The dumps are the real rows beside the checkout, repeated with shifted ids until they fill the asked size, in a
-temporary folder. All three ways pair every question with its top answer and take the pair through the same rules:
+temporary folder. All three ways pair every question with its top answer, take the pair through the rules of LIMA §2.1
+and keep one of equal dialogues:
 
-- ours: `lima_utils.curation`, rows cut out of the bytes, an XML parser for those whose text is needed;
-- lxml: ``etree.iterparse`` over every row, freed as it goes, the same cleaning and rules;
-- BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read; as it is slow, on a
-  smaller dump, and compared by bytes a second.
+- ours: `lima_utils.curation`, rows cut out of the bytes and paired by their numbers, an XML parser for those whose
+  text is needed; it also counts the funnel and keeps every reject with its excerpt, which the others do not;
+- lxml: one pass of ``etree.iterparse``, the tree freed as it goes; of the rows it keeps questions, and answers that
+  score enough and beat those before them; then our own cleaning and rules, and the same dialogues to the last;
+- BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read, then the same rules on its
+  text; as it is slow, on a smaller dump, and compared by bytes a second.
 
-Each side runs in a process of its own, in turns. Its peak memory is the process's.
+Each side runs in a process of its own, in turns, the others waiting. Its clock starts when its modules are imported;
+its peak memory is that of the whole process.
 """
 
 import argparse
+import importlib
 import json
 import re
 import resource
@@ -21,16 +26,26 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from report import compare, report
 
-REAL = Path("../shared/realdata/stackexchange")
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+REAL = Path(__file__).resolve().parents[2] / "shared/realdata/stackexchange"
 IDS = re.compile(rb' (Id|ParentId|AcceptedAnswerId)="(\d+)"')
 SHIFT = 1_000_000
 """Between the ids of two copies; more than any of the real ones."""
 WAYS = ("ours", "lxml", "beautifulsoup")
-SMALL_GB = 0.016
-"""One copy of the real rows: what BeautifulSoup is given."""
+SMALL_GB = 0.05
+"""Three copies of the real rows: what BeautifulSoup is given."""
+MODULES = {
+    "ours": ("lima_utils.curation.stackexchange",),
+    "lxml": ("lima_utils.curation.stackexchange", "lxml.etree"),
+    "beautifulsoup": ("lima_utils.curation.stackexchange", "lxml.etree", "bs4"),
+}
+"""What each side imports before its clock starts."""
 
 
 def make_dumps(folder: Path, gb: float) -> float:
@@ -62,12 +77,12 @@ def curate_ours(folder: Path) -> set[str]:
     return set(curate_stackexchange([folder], StackExchangeSettings(), 0).dialogues["url"])
 
 
-def read_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the attributes of every row, the tree behind it freed."""
+def read_rows(path: Path) -> Iterator["_Element"]:
+    """Yield every row, the tree behind it freed."""
     from lxml import etree
 
     for _, row in etree.iterparse(str(path), events=("end",), tag="row", huge_tree=True):
-        yield dict(row.attrib)
+        yield row
         row.clear()
         while row.getprevious() is not None:
             del row.getparent()[0]
@@ -87,13 +102,15 @@ def curate_lxml(folder: Path) -> set[str]:
         exchange = Exchange(path.parent.name, "other", Dump(path))
         questions, best = {}, {}
         for row in read_rows(path):
-            if row["PostTypeId"] == "1":
-                questions[row["Id"]] = row
-            elif row["PostTypeId"] == "2" and int(row.get("Score", settings.min_score - 1)) >= settings.min_score:
-                rival = best.get(row["ParentId"])
-                if rival is None or (-int(row["Score"]), int(row["Id"])) < (-int(rival["Score"]), int(rival["Id"])):
-                    best[row["ParentId"]] = row
-        for number, answer in best.items():
+            kind = row.get("PostTypeId")
+            if kind == "1":
+                questions[row.get("Id")] = dict(row.attrib)
+            elif kind == "2" and (score := int(row.get("Score", settings.min_score - 1))) >= settings.min_score:
+                claim = (-score, int(row.get("Id")))
+                rival = best.get(row.get("ParentId"))
+                if rival is None or claim < rival[0]:
+                    best[row.get("ParentId")] = claim, dict(row.attrib)
+        for number, (_, answer) in best.items():
             if number in questions:
                 question = make_post(questions[number])
                 made = make_dialogue(exchange, question, make_post(answer), settings, 0)
@@ -113,7 +130,7 @@ def curate_beautifulsoup(folder: Path) -> set[str]:
     urls, seen = set(), set()
     for path in sorted(folder.glob("*/Posts.xml")):
         questions, answers = {}, {}
-        for row in read_rows(path):
+        for row in (dict(element.attrib) for element in read_rows(path)):
             row["Body"] = BeautifulSoup(row.get("Body", ""), "html.parser").get_text()
             if row["PostTypeId"] == "1":
                 questions[row["Id"]] = row
@@ -132,6 +149,8 @@ def curate_beautifulsoup(folder: Path) -> set[str]:
 
 def run_side(way: str, folder: Path) -> None:
     """Run one way in this process and print its seconds, peak memory and the answers it found."""
+    for module in MODULES[way]:
+        importlib.import_module(module)
     start = time.perf_counter()
     urls = {"ours": curate_ours, "lxml": curate_lxml, "beautifulsoup": curate_beautifulsoup}[way](folder)
     seconds = time.perf_counter() - start
@@ -153,12 +172,18 @@ def best_rate(runs: list[dict[str, object]], size: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gb", type=float, nargs="+", default=[2.0, 4.0], help="sizes of the dumps in gigabytes")
-    parser.add_argument("--rounds", type=int, default=2, help="turns that each side takes on the first size")
-    parser.add_argument("--temp", type=Path, help="where the dumps are made (the system's temporary folder)")
-    parser.add_argument("--side", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--gb", type=float, nargs="+", default=[2.0, 4.0], help="sizes of the dumps in gigabytes (default: 2 4)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="turns that each side takes on the first size (default: 2)"
+    )
+    parser.add_argument("--temp", type=Path, help="where the dumps are made (default: the system's temporary folder)")
+    parser.add_argument("--side", choices=WAYS, help="run this way alone on the dumps in --folder and print JSON")
+    parser.add_argument("--folder", type=Path, help="with --side: dumps made before, one folder an exchange")
     options = parser.parse_args()
+    if (options.side is None) != (options.folder is None):
+        parser.error("--side and --folder go together: one way, and the dumps that it reads")
     if options.side:
         run_side(options.side, options.folder)
         return
@@ -180,7 +205,8 @@ def main() -> None:
                 if runs["ours"][0]["urls"] != runs["lxml"][0]["urls"]:
                     sys.exit("ours and lxml found different answers: their times cannot be compared.")
                 print(
-                    f"{len(runs['ours'][0]['urls'])} dialogues by both ways; lxml's peak "  # type: ignore[arg-type]
+                    f"{len(runs['ours'][0]['urls'])} dialogues by both ways; "  # type: ignore[arg-type]
+                    f"{rates['ours']:,.0f} and {rates['lxml']:,.0f} MB/s; lxml's peak "
                     f"{max(float(str(run['peak_mb'])) for run in runs['lxml']):,.0f} MB"
                 )
     with tempfile.TemporaryDirectory(dir=options.temp) as name:
