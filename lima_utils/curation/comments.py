@@ -27,9 +27,10 @@ from typing import Any
 import polars as pl
 
 from lima_utils.curation.dialogues import list_rules, make_dialogue
-from lima_utils.curation.dump import Dump, Outline, map_blocks, parse_row, read_blocks, read_heads
+from lima_utils.curation.dump import Dump, Outline, map_blocks, parse_row, read_blocks
 from lima_utils.curation.exchanges import Exchange, find_exchanges, read_groups
 from lima_utils.curation.funnel import EXCERPT, Curated, Funnel, Reject, add_up, to_rejects
+from lima_utils.curation.heads import read_heads
 from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
 from lima_utils.curation.posts import damage, index_posts, to_number
 from lima_utils.curation.rules import NOT_PROSE, check_first_person, check_references
@@ -190,8 +191,8 @@ def _examine(
     pairs, fallen, funnel = pair_posts(exchange.name, index, rules, seed)
     rejects: list[Reject] = []
     openings: dict[int, tuple[Dialogue, str | None, str | None]] = {}
-    with lay_out(exchange.posts, pairs) as (path, places):
-        for pair in read_pairs(path, places):
+    with lay_out(exchange.posts, pairs) as (path, placed):
+        for pair in read_pairs(path, placed):
             if pair.question is None or pair.answer is None:
                 if not rules.skip_damaged:
                     raise damage(exchange.posts, f"at question {pair.id}")

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from lima_utils.curation.aside import Aside
+from lima_utils.files import replacing
 
 REJECTS = {
     "id": pl.String,
@@ -16,6 +20,8 @@ REJECTS = {
 }
 """Columns of ``rejects.parquet``: score and cleaned length of the answer, and how it begins."""
 EXCERPT = 200
+ROW_GROUP = 1 << 17
+"""Rows of a group in ``rejects.parquet``, given so that the bytes do not depend on how the parts were cut."""
 SOURCE = "stackexchange"
 
 
@@ -24,8 +30,25 @@ class Curated:
     """What a source gives: dialogues (columns of `records.Dialogue`), rejects with reasons, funnel."""
 
     dialogues: pl.DataFrame
-    rejects: pl.DataFrame
+    fallen: pl.DataFrame | Sequence[Aside]
+    """The rejects; of dumps, which may hold any number of them, in files, one after the other."""
     funnel: dict[str, Any]
+
+    @property
+    def rejects(self) -> pl.DataFrame:
+        """All rejects, columns of `REJECTS`, read anew where they lie in files."""
+        if isinstance(self.fallen, pl.DataFrame):
+            return self.fallen
+        return pl.concat([pl.DataFrame(schema=REJECTS), *(aside.read() for aside in self.fallen)])
+
+    def write_rejects(self, path: Path) -> None:
+        """Write the rejects to parquet in one step, a part at a time."""
+        with replacing(path) as partial:
+            if isinstance(self.fallen, pl.DataFrame) or not self.fallen:
+                self.rejects.write_parquet(partial)
+            else:
+                parts = pl.scan_ipc([aside.path for aside in self.fallen])
+                parts.sink_parquet(partial, maintain_order=True, row_group_size=ROW_GROUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +66,20 @@ class Reject:
 def to_rejects(rejects: Sequence[Reject]) -> pl.DataFrame:
     """Return a frame with the columns of ``rejects.parquet``."""
     return pl.DataFrame({name: [getattr(reject, name) for reject in rejects] for name in REJECTS}, schema=REJECTS)
+
+
+def to_fallen(dialogues: pl.DataFrame, reasons: pl.Series) -> pl.DataFrame:
+    """Return the rejects that `dialogues` become for `reasons`; length and excerpt are those of the last message."""
+    answer = pl.col("messages").list.last().struct.field("content")
+    fallen = dialogues.select(
+        "id",
+        pl.col("exchange").fill_null(""),
+        reasons.alias("reason"),
+        "score",
+        answer.str.len_chars().cast(pl.Int64).alias("length"),
+        answer.str.slice(0, EXCERPT).alias("excerpt"),
+    )
+    return fallen.cast(REJECTS)  # type: ignore[arg-type]
 
 
 def dialogue_id(exchange: str, question: int) -> str:

@@ -3,7 +3,8 @@
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lima_utils.curation.dump import Dump, read_blocks
+from lima_utils.curation.dump import Dump, Row, parse_rows, read_blocks
 from lima_utils.curation.funnel import REJECTS, SOURCE, Funnel, Reject, to_rejects
-from lima_utils.curation.posts import Index, Post, read_post
+from lima_utils.curation.partitions import Partitions
+from lima_utils.curation.posts import Index, Post, make_post
 from lima_utils.curation.settings import StackExchangeSettings
 
-BUCKET = 100_000
-"""Posts paired at a time; a question and its answers always meet, and memory does not grow with the dump."""
 LISTED = 20_000
 """Rejects listed for a rule on numbers alone in one exchange, lowest ids first; the funnel counts all of them."""
-Places = tuple[int, int, int, int, int, int]
-"""Where a pair lies: id and key of the question, place and size of its row, place and size of the answer's."""
+AT_ONCE = 250
+"""Pairs whose rows are parsed together."""
+_PLACED = {"id": pl.Int64, "place": pl.Int64}
 
 
 def shuffle_keys(ids: npt.ArrayLike, exchange: str, seed: int) -> npt.NDArray[np.uint64]:
@@ -45,42 +46,67 @@ def pair_posts(
     The pairs have the columns id, place, size, score and key (a random number by seed) of the question, and
     answer, answer_place, answer_size, answer_score.
     """
-    is_first = index.posts["id"].is_first_distinct()
-    thread = pl.when(kind=1).then("id").otherwise("parent").fill_null(0).abs()
-    buckets = 1 + len(index.posts) // BUCKET
-    parts = [
-        _pair_bucket(name, index.posts.filter(is_first & (thread % buckets == number)), settings, seed)
-        for number in range(buckets)
-    ]
-    pairs = pl.concat([part.pairs for part in parts]).sort("id")
-    unanswered = pl.concat([part.unanswered for part in parts]).sort("id")
-    low = pl.concat([part.low for part in parts]).sort("id")
-    again = index.posts.filter(~is_first)
+    again = pl.DataFrame(schema=_PLACED) if index.ascending else _find_repeated(index)
+    unanswered, low = _Lowest(), _Lowest()
+    parts: list[pl.DataFrame] = []
+    answers = known = 0
+    for posts in index.threads.batches():
+        found = _pair_batch(name, posts.join(again, on="place", how="anti") if len(again) else posts, settings, seed)
+        parts.append(found.pairs)
+        unanswered.add(found.unanswered)
+        low.add(found.low)
+        answers, known = answers + found.answers, known + found.known
+    pairs = pl.concat(parts, rechunk=True).sort("id")
 
     funnel, bad = Funnel(), index.damaged
     left = funnel.drop("row", "damaged_row", index.rows, len(bad))
     left = funnel.drop("row", "other_post_type", left, index.other)
     funnel.drop("row", "duplicate_id", left, len(again))
-    answers, known = sum(part.answers for part in parts), sum(part.known for part in parts)
     left = funnel.drop("answer", "question_missing", answers, answers - known)
     rule = "not_the_top_answer" if settings.filtered else "not_the_random_answer"
-    funnel.drop("answer", rule, left, left - len(low) - len(pairs))
-    left = funnel.drop("question", "no_answer", len(pairs) + len(low) + len(unanswered), len(unanswered))
+    funnel.drop("answer", rule, left, left - low.count - len(pairs))
+    left = funnel.drop("question", "no_answer", len(pairs) + low.count + unanswered.count, unanswered.count)
     if settings.filtered:
-        funnel.drop("question", "low_score", left, len(low))
+        funnel.drop("question", "low_score", left, low.count)
     rejects = [
         to_rejects([Reject(f"{SOURCE}/{name}/byte-{place}", name, "damaged_row", excerpt=text) for place, text in bad]),
-        _reject_all(name, again, "duplicate_id"),
-        _reject_all(name, unanswered, "no_answer"),
-        _reject_all(name, low, "low_score"),
+        _reject_all(name, again.head(LISTED), "duplicate_id"),
+        _reject_all(name, unanswered.rows(), "no_answer"),
+        _reject_all(name, low.rows(), "low_score"),
     ]
     keys = pl.Series("key", shuffle_keys(pairs["id"], name, seed), dtype=pl.UInt64)
     return pairs.with_columns(keys), pl.concat(rejects), funnel
 
 
+def _find_repeated(index: Index) -> pl.DataFrame:
+    """Return id and place of the posts whose id an earlier row has, in the order of the dump."""
+    by_id = Partitions(_PLACED, pl.col("id").abs())
+    for posts in index.threads.batches():
+        by_id.add(posts)
+    later = [posts.sort("place").filter(~pl.col("id").is_first_distinct()) for posts in by_id.batches()]
+    return pl.concat(later, rechunk=True).sort("place")
+
+
+class _Lowest:
+    """The rows with the lowest ids, `LISTED` at most, and the count of all."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._frames: list[pl.DataFrame] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Count rows and keep those whose ids are low enough."""
+        self.count += len(rows)
+        self._frames = [pl.concat([*self._frames, rows], rechunk=True).sort("id").head(LISTED)]
+
+    def rows(self) -> pl.DataFrame:
+        """Return the rows that are kept, by id."""
+        return self._frames[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Paired:
-    """The questions of one bucket, by what became of them, and the number of its answers."""
+    """The questions of one batch, by what became of them, and the number of its answers."""
 
     pairs: pl.DataFrame
     unanswered: pl.DataFrame
@@ -89,7 +115,7 @@ class _Paired:
     known: int
 
 
-def _pair_bucket(name: str, posts: pl.DataFrame, settings: StackExchangeSettings, seed: int) -> _Paired:
+def _pair_batch(name: str, posts: pl.DataFrame, settings: StackExchangeSettings, seed: int) -> _Paired:
     """Pair some questions of an exchange, all of whose answers are in `posts`."""
     questions = posts.filter(kind=1).select("id", "place", "size", "score")
     answers = posts.filter(kind=2)
@@ -107,8 +133,7 @@ def _pair_bucket(name: str, posts: pl.DataFrame, settings: StackExchangeSettings
 
 
 def _reject_all(name: str, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
-    """Return rejects for rows with an id (and an answer's score where there is one), `LISTED` at most."""
-    rows = rows.head(LISTED)
+    """Return rejects for rows with an id (and an answer's score where there is one)."""
     score = pl.col("answer_score") if "answer_score" in rows.columns else pl.lit(None)
     frame = rows.select(
         id=pl.format("{}/{}/{}", pl.lit(SOURCE), pl.lit(name), "id"),
@@ -142,34 +167,46 @@ class Pair:
 
 
 @contextmanager
-def lay_out(dump: Dump, pairs: pl.DataFrame) -> Iterator[tuple[Path, list[Places]]]:
-    """Yield a file that holds the rows of `pairs` and where in it they lie.
+def lay_out(dump: Dump, pairs: pl.DataFrame) -> Iterator[tuple[Path, pl.DataFrame]]:
+    """Yield a file that holds the rows of `pairs`, and `pairs` with the places where they lie in it.
 
     A dump on disk is that file itself. An archive has to be streamed once more, and these rows alone are set
     aside in a temporary file.
     """
-    columns = pairs.select("id", "key", "place", "size", "answer_place", "answer_size")
     if dump.member is None:
-        yield dump.path, columns.rows()
+        yield dump.path, pairs
         return
-    wanted = pl.concat([pairs["place"], pairs["answer_place"]]).to_numpy()
-    moved: dict[int, int] = {}
+    rows = pl.concat([pairs.select("place", "size"), pairs.select(place="answer_place", size="answer_size")])
+    rows = rows.unique().sort("place").with_columns(there=pl.col("size").cast(pl.Int64).cum_sum() - pl.col("size"))
+    wanted = rows["place"].to_numpy()
     with tempfile.NamedTemporaryFile() as file:
         for block in read_blocks(dump):
             for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
-                moved[block.offset + int(block.starts[number])] = file.tell()
                 file.write(block.piece(int(number)))
         file.flush()
-        there = pl.col("place", "answer_place").replace_strict(moved, return_dtype=pl.Int64)
-        yield Path(file.name), (columns.with_columns(there) if moved else columns).rows()
+        there = pl.col("place", "answer_place").replace_strict(rows["place"], rows["there"], default=None)
+        yield Path(file.name), pairs.with_columns(there)
 
 
-def read_pairs(path: Path, places: Sequence[Places]) -> Iterator[Pair]:
-    """Yield the posts of pairs from a file that `lay_out` gave."""
-    with path.open("rb") as file:
+def read_pairs(path: Path, pairs: pl.DataFrame) -> Iterator[Pair]:
+    """Yield the posts of pairs from a file that `lay_out` gave, the next ones being parsed in a thread meanwhile."""
+    with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
 
-        def read(place: int, size: int) -> Post | None:
-            return read_post(os.pread(file.fileno(), size, place))
+        def parse_ahead(some: pl.DataFrame) -> Future[list[Row | None]]:
+            places = some.select("place", "size", "answer_place", "answer_size").iter_rows()
+            pieces = [
+                os.pread(file.fileno(), length, start)
+                for place, size, answer_place, answer_size in places
+                for start, length in ((place, size), (answer_place, answer_size))
+            ]
+            return pool.submit(parse_rows, pieces)
 
-        for number, key, place, size, answer_place, answer_size in places:
-            yield Pair(number, key, read(place, size), read(answer_place, answer_size))
+        following = pairs.head(AT_ONCE)
+        ahead = parse_ahead(following)
+        for start in range(0, len(pairs), AT_ONCE):
+            some, rows = following, ahead.result()
+            following = pairs.slice(start + AT_ONCE, AT_ONCE)
+            ahead = parse_ahead(following)
+            posts = (None if row is None else make_post(row) for row in rows)
+            for number, key in some.select("id", "key").iter_rows():
+                yield Pair(number, key, next(posts), next(posts))

@@ -1,12 +1,14 @@
 """Reading ``Posts.xml``: first a light index of all posts, then the few posts whose text is needed."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from lima_utils.curation.dump import Block, Dump, Mask, Outline, map_blocks, parse_row, read_blocks, read_heads
+from lima_utils.curation.dump import Block, Dump, Mask, Outline, Row, map_blocks, parse_row, read_blocks
+from lima_utils.curation.heads import read_heads
+from lima_utils.curation.partitions import Partitions
 from lima_utils.errors import StudyError
 
 INDEX = {
@@ -48,19 +50,28 @@ class Post:
 class Index:
     """What a first pass over a dump leaves: questions and answers, and what the other rows were."""
 
-    posts: pl.DataFrame
+    threads: Partitions
+    """Columns of `INDEX`, a question and its answers always in one batch."""
+    ascending: bool
+    """Whether every id is larger than those before it, as in the dumps of Stack Exchange: then none comes twice."""
     rows: int
     other: int
     damaged: list[tuple[int, str]]
     """Place and excerpt of rows that could not be read."""
 
+    @property
+    def posts(self) -> pl.DataFrame:
+        """All posts in the order of the dump."""
+        return pl.concat(self.threads.batches()).sort("place")
+
 
 def index_posts(dump: Dump, skip_damaged: bool) -> Index:
     """Read the numbers of all posts; StudyError for a broken dump, or row (unless `skip_damaged`)."""
     outline = Outline(dump, "posts")
-    frames: list[pl.DataFrame] = []
+    threads = Partitions(INDEX, pl.when(kind=1).then("id").otherwise("parent").fill_null(0).abs())
     damaged: list[tuple[int, str]] = []
     rows = other = 0
+    latest, ascending = -1, True
     for block, found, bad, is_row in map_blocks(_index, read_blocks(dump)):
         broken = sorted(bad + outline.follow(block, is_row))
         if broken and not skip_damaged:
@@ -69,9 +80,12 @@ def index_posts(dump: Dump, skip_damaged: bool) -> Index:
         posts = found.filter(pl.col("kind").is_in([1, 2])).cast({"kind": pl.Int8})
         rows += len(found) + len(broken)
         other += len(found) - len(posts)
-        frames.append(posts)
+        threads.add(posts)
+        ids = posts["id"].to_numpy()
+        ascending = ascending and bool((np.diff(ids, prepend=latest) > 0).all())
+        latest = int(ids[-1]) if len(ids) else latest
     outline.finish(rows)
-    return Index(pl.concat(frames), rows, other, damaged)
+    return Index(threads, ascending, rows, other, damaged)
 
 
 def _index(block: Block) -> tuple[Block, pl.DataFrame, list[tuple[int, bytes]], Mask]:
@@ -105,20 +119,21 @@ def read_post(piece: bytes) -> Post | None:
     return None if row is None else make_post(row)
 
 
-def make_post(row: Mapping[str, str]) -> Post:
+def make_post(row: Row) -> Post:
     """Turn a row's attributes into a post."""
+    get = row.get
     return Post(
-        id=to_number(row.get("Id")) or 0,
-        score=to_number(row.get("Score")),
-        title=row.get("Title", "").strip(),
-        body=row.get("Body", ""),
-        created=row.get("CreationDate", ""),
-        edited=row.get("LastEditDate"),
-        owner=row.get("OwnerUserId"),
-        owner_name=row.get("OwnerDisplayName"),
-        license=row.get("ContentLicense"),
-        closed="ClosedDate" in row,
-        wiki="CommunityOwnedDate" in row,
+        id=to_number(get("Id")) or 0,
+        score=to_number(get("Score")),
+        title=(get("Title") or "").strip(),
+        body=get("Body") or "",
+        created=get("CreationDate") or "",
+        edited=get("LastEditDate"),
+        owner=get("OwnerUserId"),
+        owner_name=get("OwnerDisplayName"),
+        license=get("ContentLicense"),
+        closed=get("ClosedDate") is not None,
+        wiki=get("CommunityOwnedDate") is not None,
     )
 
 

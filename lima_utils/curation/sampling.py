@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lima_utils.curation.funnel import EXCERPT, REJECTS, Curated
+from lima_utils.curation.funnel import Curated, to_fallen
 
 
 def expected_counts(sizes: Mapping[str, int], tau: float, total: int) -> dict[str, float]:
@@ -70,15 +70,7 @@ def take_best(dialogues: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFram
 def keep_drawn(curated: Curated, drawn: pl.DataFrame) -> Curated:
     """Return `curated` with the dialogues `drawn` of it; the others become rejects, and its funnel counts them."""
     left = curated.dialogues.join(drawn, on="id", how="anti")
-    answer = pl.col("messages").list.last().struct.field("content")
-    fallen = left.select(
-        "id",
-        "exchange",
-        pl.lit("not_drawn").alias("reason"),
-        "score",
-        answer.str.len_chars().cast(pl.Int64).alias("length"),
-        answer.str.slice(0, EXCERPT).alias("excerpt"),
-    ).cast(REJECTS)  # type: ignore[arg-type]
+    fallen = to_fallen(left, pl.repeat("not_drawn", left.height, eager=True))
     dropped = dict(left.group_by("exchange").len().iter_rows())
     told = curated.funnel["exchanges"]
     exchanges = {name: _count_drawn(one, dropped.get(name, 0)) for name, one in told.items()}

@@ -4,77 +4,62 @@ Run: ``python -m lima_utils.curation stackexchange EXCHANGE_DIR… --out DIR``
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
 
+from lima_utils.curation.aside import Aside, Shelf
+from lima_utils.curation.candidates import Candidates, find_copies, find_undrawn
 from lima_utils.curation.dialogues import list_rules, make_dialogue, notice
 from lima_utils.curation.exchanges import Exchange, find_exchanges, names, read_groups
-from lima_utils.curation.funnel import EXCERPT, SOURCE, Curated, Funnel, Reject, add_up, dialogue_id, to_rejects
+from lima_utils.curation.funnel import SOURCE, Curated, Funnel, Reject, add_up, dialogue_id, to_rejects
 from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
-from lima_utils.curation.posts import Index, damage, index_posts
+from lima_utils.curation.posts import damage, index_posts
 from lima_utils.curation.sampling import draw_counts
 from lima_utils.curation.settings import StackExchangeSettings
 from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, replacing, write_json
-from lima_utils.records import Dialogue, to_frame, write_frame
+from lima_utils.records import write_frame
 
 PACKED = 2_000
-"""Rejects that wait as objects before they are packed into a frame, a quarter of the size."""
+"""Rejects that wait in memory before they are set aside."""
+SORTED = 5_000
+"""Rejects sorted at a time."""
 JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A dialogue that passed every rule, and its place in its exchange's order."""
-
-    dialogue: Dialogue
-    rank: tuple[int, int]
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the rules make of one exchange: candidates in their order, all others with their reasons."""
-
-    candidates: list[Candidate]
-    rejects: pl.DataFrame
-    funnel: Funnel
-
-
 def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSettings, seed: int) -> Curated:
-    """Turn dumps, one directory an exchange, into dialogues; StudyError for a missing or broken dump."""
+    """Turn dumps, one directory an exchange, into dialogues; StudyError for a missing or broken dump.
+
+    One exchange is in memory at a time, and of that a part; what waits for the others waits in a temporary folder.
+    """
     groups = {**read_groups(settings.exchanges_file), **settings.groups}
     found = find_exchanges(directories, groups)
     exchanges = [exchange for exchange in found if exchange.group != "discarded"]
-    passed: dict[str, list[Candidate]] = {}
+    shelf = Shelf()
+    candidates = Candidates(shelf)
     funnels: dict[str, Funnel] = {}
-    rejects: dict[str, list[pl.DataFrame]] = {}
-    for exchange, index in zip(exchanges, _index_ahead(exchanges, settings), strict=True):
-        judged = judge_exchange(exchange, index, settings, seed)
-        passed[exchange.name], funnels[exchange.name] = judged.candidates, judged.funnel
-        rejects[exchange.name] = [judged.rejects]
-    late: dict[str, list[Reject]] = defaultdict(list)
-    for reject in _drop_copies(passed, funnels) + _draw(exchanges, passed, funnels, settings, seed):
-        late[reject.exchange].append(reject)
-    for name, group in late.items():
-        rejects[name].append(to_rejects(group))
-    dialogues = [candidate.dialogue for candidates in passed.values() for candidate in candidates]
+    rejects: dict[str, list[Aside]] = {}
+    for exchange in exchanges:
+        rejects[exchange.name], funnels[exchange.name] = judge_exchange(exchange, settings, seed, candidates, shelf)
+    dialogues, late = _choose(exchanges, candidates, funnels, settings, seed)
+    fallen = [
+        shelf.set_aside(part)
+        for name, early in sorted(rejects.items())
+        for part in _sort_parts(pl.concat([*(aside.read() for aside in early), late.filter(exchange=name)]))
+    ]
     counted = {exchange.name: {"group": exchange.group, **funnels[exchange.name].to_json()} for exchange in exchanges}
-    told = {
+    funnel = {
         "source": SOURCE,
         "seed": seed,
         "exchanges": counted,
         "total": add_up(funnels.values()).to_json(),
         "discarded": names(found, "discarded"),
     }
-    fallen = [pl.concat(rejects.pop(name)).sort("id", "reason", "excerpt") for name in sorted(rejects)]
-    return Curated(to_frame(dialogues, Dialogue), pl.concat([to_rejects([]), *fallen]), told)
+    return Curated(dialogues, fallen, funnel)
 
 
 def write_curated(curated: Curated, out: Path) -> None:
@@ -84,19 +69,26 @@ def write_curated(curated: Curated, out: Path) -> None:
     with replacing(out / "dialogues.jsonl") as aside, aside.open("w", encoding="utf-8") as lines:
         for row in curated.dialogues.select(JSON_LINES).iter_rows(named=True):
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    write_frame(out / "rejects.parquet", curated.rejects)
+    curated.write_rejects(out / "rejects.parquet")
     write_json(out / "funnel.json", curated.funnel)
 
 
-def judge_exchange(exchange: Exchange, index: Index, settings: StackExchangeSettings, seed: int) -> Judged:
-    """Take one exchange through all rules that concern it alone; StudyError for a damaged row (unless skipped)."""
-    pairs, fallen, funnel = pair_posts(exchange.name, index, settings, seed)
-    candidates: list[Candidate] = []
+def judge_exchange(
+    exchange: Exchange, settings: StackExchangeSettings, seed: int, candidates: Candidates, shelf: Shelf
+) -> tuple[list[Aside], Funnel]:
+    """Take one exchange through all rules that concern it alone; return rejects and funnel, and add to `candidates`.
+
+    StudyError for a damaged row (unless skipped).
+    """
+    pairs, fallen, funnel = pair_posts(
+        exchange.name, index_posts(exchange.posts, settings.skip_damaged), settings, seed
+    )
+    listed = [shelf.set_aside(fallen)]
+    del fallen
     rejects: list[Reject] = []
-    listed, reasons = [fallen], Counter[str]()
-    seen: Counter[str] = Counter()
-    with lay_out(exchange.posts, pairs) as (path, places):
-        for pair in read_pairs(path, places):
+    reasons, seen = Counter[str](), Counter[str]()
+    with lay_out(exchange.posts, pairs) as (path, placed):
+        for pair in read_pairs(path, placed):
             if pair.question is None or pair.answer is None:
                 if not settings.skip_damaged:
                     raise damage(exchange.posts, f"at question {pair.id}")
@@ -107,63 +99,70 @@ def judge_exchange(exchange: Exchange, index: Index, settings: StackExchangeSett
             if isinstance(made, Reject):
                 rejects.append(made)
             else:
-                first = -(pair.question.score or 0) if settings.filtered else pair.key
-                candidates.append(Candidate(made, (first, pair.id), pair.question.title))
+                # A key has 64 bits without a sign: moved by half of them it keeps its order as a signed number.
+                first = -(pair.question.score or 0) if settings.filtered else pair.key - (1 << 63)
+                candidates.add(made, first, pair.id, pair.question.title)
             if len(rejects) == PACKED:
                 reasons.update(reject.reason for reject in rejects)
-                listed.append(to_rejects(rejects))
+                listed.append(shelf.set_aside(to_rejects(rejects)))
                 rejects.clear()
     funnel.seen.update(seen)
     reasons.update(reject.reason for reject in rejects)
+    listed.append(shelf.set_aside(to_rejects(rejects)))
     left = len(pairs)
     for rule in ("damaged_text", *list_rules(settings)):
         left = funnel.drop("question", rule, left, reasons[rule])
-    candidates.sort(key=lambda candidate: candidate.rank)
-    return Judged(candidates, pl.concat([*listed, to_rejects(rejects)]), funnel)
+    return listed, funnel
 
 
-def _index_ahead(exchanges: Sequence[Exchange], settings: StackExchangeSettings) -> Iterator[Index]:
-    """Yield each exchange's index, the next one being read while the rules, Python on one core, look at this one."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead: Future[Index] | None = None
-        for exchange, following in zip_longest(exchanges, exchanges[1:]):
-            index = (ahead or pool.submit(index_posts, exchange.posts, settings.skip_damaged)).result()
-            if following is not None:
-                ahead = pool.submit(index_posts, following.posts, settings.skip_damaged)
-            yield index
+def _sort_parts(rejects: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield one exchange's rejects in order, a part at a time, as sorting takes several times their size."""
+    firsts = rejects["id"].unique().sort().gather_every(SORTED).to_list()
+    for first, following in zip_longest(firsts, firsts[1:]):
+        is_in = (pl.col("id") >= first) & (pl.lit(value=True) if following is None else pl.col("id") < following)
+        yield rejects.filter(is_in).sort("id", "reason", "excerpt")
 
 
-def _drop_copies(passed: dict[str, list[Candidate]], funnels: dict[str, Funnel]) -> list[Reject]:
-    """Keep one of equal titles with equal answers (migrated and cross-posted): the highest-scoring, then by name."""
-    best: dict[tuple[str, str], tuple[int, str, tuple[int, int]]] = {}
-    for name, candidates in passed.items():
-        for candidate in candidates:
-            claim = (-(candidate.dialogue.score or 0), name, candidate.rank)
-            text = (candidate.title, candidate.dialogue.messages[-1]["content"])
-            best[text] = min(best.get(text, claim), claim)
-    chosen = {(name, rank) for _, name, rank in best.values()}
-    rejects = []
-    for name, candidates in passed.items():
-        passed[name] = [candidate for candidate in candidates if (name, candidate.rank) in chosen]
-        rejects += [_fallen(one, "copy") for one in candidates if (name, one.rank) not in chosen]
-        funnels[name].drop("question", "copy", len(candidates), len(candidates) - len(passed[name]))
-    return rejects
+def _choose(
+    exchanges: Sequence[Exchange],
+    candidates: Candidates,
+    funnels: Mapping[str, Funnel],
+    settings: StackExchangeSettings,
+    seed: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Drop copies, draw from each group, and return the dialogues and the rejects that the others become."""
+    ranks = candidates.ranks()
+    entered = _count(ranks, exchanges)
+    is_copy = find_copies(ranks)
+    passed = _count(ranks.filter(~is_copy), exchanges)
+    drawn = _draw(exchanges, passed, funnels, settings, seed)
+    for name, funnel in funnels.items():
+        funnel.drop("question", "copy", entered[name], entered[name] - passed[name])
+        funnel.drop("question", "not_drawn", passed[name], passed[name] - drawn[name])
+    is_undrawn = find_undrawn(ranks, is_copy, drawn)
+    reason = pl.when(is_copy).then(pl.lit("copy")).when(is_undrawn).then(pl.lit("not_drawn"))
+    return candidates.divide(ranks, ranks.select(reason.alias("reason")).to_series())
+
+
+def _count(ranks: pl.DataFrame, exchanges: Sequence[Exchange]) -> dict[str, int]:
+    counts = dict(ranks.group_by("exchange").len().iter_rows())
+    return {exchange.name: counts.get(exchange.name, 0) for exchange in exchanges}
 
 
 def _draw(
     exchanges: Sequence[Exchange],
-    passed: dict[str, list[Candidate]],
-    funnels: dict[str, Funnel],
+    passed: Mapping[str, int],
+    funnels: Mapping[str, Funnel],
     settings: StackExchangeSettings,
     seed: int,
-) -> list[Reject]:
-    """Draw the wanted number from each group: exchanges by temperature, in each the best questions."""
-    counts = {name: len(candidates) for name, candidates in passed.items()}
+) -> dict[str, int]:
+    """Draw the wanted number from each group: how many of its best questions each exchange gives, by temperature."""
+    counts = dict(passed)
     for group, wanted in (("stem", settings.n_stem), ("other", settings.n_other)):
         if wanted is None:
             continue
         members = [exchange.name for exchange in exchanges if exchange.group == group]
-        available = {name: len(passed[name]) for name in members}
+        available = {name: passed[name] for name in members}
         if sum(available.values()) < wanted:
             raise StudyError(
                 f"{group} exchanges: {wanted} dialogues are wanted (n_{group}), "
@@ -171,15 +170,4 @@ def _draw(
             )
         sizes = {name: funnels[name].entered("no_answer") for name in members}
         counts |= draw_counts(sizes, available, settings.tau, wanted, seed)
-    rejects = []
-    for name, candidates in passed.items():
-        passed[name] = candidates[: counts[name]]
-        rejects += [_fallen(one, "not_drawn") for one in candidates[counts[name] :]]
-        funnels[name].drop("question", "not_drawn", len(candidates), len(candidates) - counts[name])
-    return rejects
-
-
-def _fallen(candidate: Candidate, reason: str) -> Reject:
-    dialogue = candidate.dialogue
-    text = dialogue.messages[-1]["content"]
-    return Reject(dialogue.id, dialogue.exchange or "", reason, dialogue.score, len(text), text[:EXCERPT])
+    return counts

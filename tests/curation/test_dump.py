@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from lima_utils.curation import posts
-from lima_utils.curation.dump import Dump, parse_row, read_blocks
+from lima_utils.curation import dump, posts
+from lima_utils.curation.dump import Dump, parse_row, parse_rows, read_blocks
 from lima_utils.curation.posts import Index, index_posts, read_post, to_number
 from lima_utils.errors import StudyError
 
@@ -92,6 +92,46 @@ def test_most_real_rows_take_the_fast_way(realdata: Path, monkeypatch: pytest.Mo
     path = realdata / "stackexchange" / "beer.stackexchange.com" / "Posts.xml"
     assert index_posts(Dump(path), skip_damaged=False).rows == 3471
     assert len(parsed) < 10
+
+
+PIECES = st.one_of(
+    rows().map(lambda row: row.removesuffix("</row>").encode()),
+    st.sampled_from(
+        [
+            b"<row Id='1'/> rest",
+            b'<row Id="1">text',
+            b'<row Id="1"> />',
+            b'<row Id="1"',
+            b'<row Id="1" Id="2"/>',
+            b'<row Id="&bomb;"/>',
+            b'<row xmlns="x" Id="1"/>',
+            b'<row xml:id="a" Id="1"/>',
+            b'<row Id="\xff"/>',
+            b"<other/>",
+            b"<!-- x --> />",
+            b"<row/>",
+        ]
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=6))
+def test_rows_parsed_together_are_those_parsed_alone(pieces: list[bytes]) -> None:
+    together = parse_rows(pieces)
+    alone = [parse_row(piece) for piece in pieces]
+    assert [row is None for row in together] == [row is None for row in alone]
+    for one, other in zip(together, alone, strict=True):
+        if one is not None and other is not None:
+            assert {name: one.get(name) for name in ["Id", "X", *NAMES]} == {
+                name: other.get(name) for name in ["Id", "X", *NAMES]
+            }
+
+
+def test_sound_rows_are_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dump, "parse_row", lambda piece: pytest.fail(f"{piece!r} was parsed alone"))
+    found = parse_rows([b'<row Id="1" Body="a &lt;"/>\n ', b'<row Id="2">'])
+    assert [(row.get("Id"), row.get("Body")) for row in found if row is not None] == [("1", "a <"), ("2", None)]
 
 
 def test_attributes_inside_a_value_are_not_believed(tmp_path: Path) -> None:

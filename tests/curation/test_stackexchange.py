@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 import pytest
 
+from lima_utils.curation import candidates, pairs, partitions, stackexchange
 from lima_utils.curation import dump as dump_module
 from lima_utils.curation import posts as posts_module
 from lima_utils.curation.__main__ import main
@@ -139,6 +140,27 @@ def test_provenance_of_a_row(dump: Dump) -> None:
     ]
     seen = curated.funnel["total"]["seen"]
     assert (seen["answer_by_deleted_user"], seen["answer_is_community_wiki"], seen["license_from_date"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("together", [2, 1 << 16])
+def test_ids_that_come_twice_in_any_order(dump: Dump, monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    monkeypatch.setattr(partitions, "TOGETHER", together)
+    folder = dump(
+        answer(30, 3),
+        question(3),
+        question(2),
+        answer(20, 2),
+        answer(30, 2, score=90),  # the id of an answer in another thread
+        question(20),  # the id of an answer
+        answer(21, 20),  # so that its question is not there
+        question(3, Score=8),
+    )
+    curated = curate(folder)
+    assert set(curated.dialogues["url"]) == {f"https://tea.example.org/a/{number}" for number in (20, 30)}
+    steps = {step["rule"]: step["dropped"] for step in curated.funnel["total"]["steps"]}
+    assert (steps["duplicate_id"], steps["question_missing"]) == (3, 1)
+    again = curated.rejects.filter(reason="duplicate_id")["id"].to_list()
+    assert [name.rsplit("/", 1)[1] for name in again] == ["20", "3", "30"]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +294,12 @@ def test_files_are_the_same_bytes_whatever_threads_blocks_and_order(
     folders = sorted((realdata / "stackexchange").iterdir())
     written = []
     for name, threads, size, order in (("a", 1, 1 << 23, folders), ("b", 4, 50_000, folders[::-1])):
+        if name == "b":  # everything that may wait on disk does
+            monkeypatch.setattr(partitions, "TOGETHER", 300)
+            monkeypatch.setattr(candidates, "PACKED", 3)
+            monkeypatch.setattr(pairs, "AT_ONCE", 5)
+            monkeypatch.setattr(stackexchange, "PACKED", 10)
+            monkeypatch.setattr(stackexchange, "SORTED", 7)
         monkeypatch.setattr(dump_module.os, "cpu_count", lambda threads=threads: threads)
         monkeypatch.setattr(posts_module, "read_blocks", functools.partial(dump_module.read_blocks, size=size))
         settings = StackExchangeSettings(min_score=4, n_stem=20, n_other=30)
