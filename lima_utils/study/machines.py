@@ -5,6 +5,7 @@ pretraining steps that makes another base of the same kind, so a second machine 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -31,9 +32,7 @@ def read_machines(profile: str, path: Path = RECORDS) -> dict[str, dict[str, Est
         raise StudyError(f"{path}: expected the columns {', '.join(_COLUMNS)} ({error}).") from error
     found: dict[str, dict[str, Estimate]] = {}
     for _, machine, date, name, estimate, low, high, verdict in rows.filter(profile=profile).iter_rows():
-        unit = "branching factor" if name.startswith("branching") else "share"
-        level = None if low is None else 0.95
-        one = Estimate(name, estimate, low, high, level, None, "recorded", unit, verdict=verdict)
+        one = Estimate(name, estimate, low, high, None if low is None else 0.95, None, "recorded", verdict=verdict)
         found.setdefault(f"{machine}, {date}", {})[name] = one
     return found
 
@@ -42,9 +41,9 @@ def machine_table(headline: Sequence[Estimate], machines: dict[str, dict[str, Es
     """Return one row a headline name that another machine recorded, one column for this run and for each machine."""
     rows = []
     for ours in headline:
-        others = {machine: _tell(records.get(ours.name)) for machine, records in machines.items()}
+        others = {machine: _tell(records.get(ours.name), ours.unit) for machine, records in machines.items()}
         if set(others.values()) != {MISSING}:
-            rows.append({"name": ours.name, "this run": _tell(ours), **others})
+            rows.append({"name": ours.name, "this run": _tell(ours, ours.unit), **others})
     return pl.DataFrame(rows, schema=dict.fromkeys(("name", "this run", *machines), pl.String))
 
 
@@ -67,7 +66,7 @@ def say_machines(headline: Sequence[Estimate], machines: dict[str, dict[str, Est
     )
 
 
-def _tell(estimate: Estimate | None) -> str:
+def _tell(estimate: Estimate | None, unit: str) -> str:
     if estimate is None:
         return MISSING
-    return number(estimate) if estimate.unit.startswith("branching") else percentage(estimate, 1)
+    return number(estimate) if unit.startswith("branching") else percentage(replace(estimate, unit=unit), 1)

@@ -64,11 +64,11 @@ def merge_minor_rules(sources: pl.DataFrame) -> pl.DataFrame:
     """Return the funnels of :func:`source_frame` for a figure: rules under which few fell in a row become one bar.
 
     Few are less than one in a hundred of what was read. Such a bar is called after how many rules it stands for.
-    Sources of which nothing was assembled are left out.
+    Sources of which nothing fell, or nothing was assembled, are left out.
     """
     parts = []
     for _, part in sources.group_by("source", maintain_order=True):
-        if not part["kept"][-1]:
+        if not part["kept"][-1] or not part["dropped"].sum():
             continue
         minor = pl.col("dropped") < part["entered"][0] / 100
         keep = pl.col("rule").is_in(["read", "assembled"])

@@ -13,6 +13,7 @@ tiny,A,2026-01-01,verdict.C1,,,,supported
 tiny,A,2026-01-01,verdict.C2,,,,not shown
 tiny,A,2026-01-01,known.k8,0.5,,,
 tiny,B,2026-01-02,branching.base,2.5,2.4,2.6,
+tiny,B,2026-01-02,max3.gain,0.125,,,
 gpu,C,2026-01-03,known.k8,0.9,,,
 """
 HEADLINE = [
@@ -20,6 +21,7 @@ HEADLINE = [
     Estimate("verdict.C2", None, None, None, None, None, "rule", verdict="supported"),
     Estimate("known.k8", 0.25, 0.125, 0.375, 0.95, 8, "Wilson"),
     Estimate("branching.base", 3.0, 2.9, 3.1, 0.95, 8, "bootstrap", "branching factor"),
+    Estimate("max3.gain", 0.25, None, None, None, 8, "bootstrap", "difference of shares"),
     Estimate("style.k8", 0.25, None, None, None, 8, "Wilson"),
 ]
 
@@ -34,6 +36,7 @@ def test_machines_stand_beside_this_run(tmp_path: Path) -> None:
         "verdict.C1": ("supported", "supported", "–"),
         "verdict.C2": ("supported", "not shown", "–"),
         "known.k8": ("25.0 % [12.5, 37.5]", "50.0 %", "–"),
+        "max3.gain": ("+25.0 points", "–", "+12.5 points"),
         "branching.base": ("3.00 [2.90, 3.10]", "–", "2.50 [2.40, 2.60]"),
     }
     assert "not the same on every machine: C2." in say_machines(HEADLINE, machines)
