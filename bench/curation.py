@@ -5,21 +5,23 @@ temporary folder. All three ways pair every question with its top answer, take t
 and keep one of equal dialogues:
 
 - ours: `lima_utils.curation`, rows cut out of the bytes and paired by their numbers, an XML parser for those whose
-  text is needed; it also counts the funnel and keeps every reject with its excerpt, which the others do not;
+  text is needed, in a process for each processor; it also counts the funnel and keeps every reject with its excerpt,
+  which the others do not;
 - lxml: one pass of ``etree.iterparse``, the tree freed as it goes; of the rows it keeps questions, and answers that
   score enough and beat those before them; then our own cleaning and rules, and the same dialogues to the last;
 - BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read, then the same rules on its
   text; as it is slow, on a smaller dump, and compared by bytes a second.
 
-Each side runs in a process of its own, in turns, the others waiting. Its clock starts when its modules are imported;
-its peak memory is that of the whole process.
+Each side runs in a process of its own, in turns, the others waiting. Its clock starts when its modules are imported,
+and runs while the processes that it starts import theirs. Its peak memory is the sum over all of its processes, what
+they share counted once, sampled ten times a second.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from report import compare, report
 
 if TYPE_CHECKING:
@@ -154,15 +157,33 @@ def run_side(way: str, folder: Path) -> None:
     start = time.perf_counter()
     urls = {"ours": curate_ours, "lxml": curate_lxml, "beautifulsoup": curate_beautifulsoup}[way](folder)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "urls": sorted(urls)}))
+    print(json.dumps({"seconds": seconds, "urls": sorted(urls)}))
 
 
 def measure(way: str, folder: Path) -> dict[str, object]:
+    """Run one way in a process of its own; return what it printed, and its peak memory."""
     command = [sys.executable, __file__, "--side", way, "--folder", str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: dict[str, object] = json.loads(done.stdout)
-    return result
+    peak = 0.0
+    with tempfile.TemporaryFile("w+") as told:
+        with subprocess.Popen(command, stdout=told) as process:
+            while process.poll() is None:
+                peak = max(peak, count_megabytes(process.pid))
+                time.sleep(0.1)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} failed; nothing was measured.")
+        told.seek(0)
+        return {**json.load(told), "peak_mb": peak}
+
+
+def count_megabytes(pid: int) -> float:
+    """Return the memory of a process and all below it, what they share counted once."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                total += process.memory_full_info().pss
+    return total / 1e6
 
 
 def best_rate(runs: list[dict[str, object]], size: float) -> float:
@@ -217,7 +238,7 @@ def main() -> None:
         compare("curation.vs_beautifulsoup", rates["ours"], rates["beautifulsoup"], "MB/s"),
         *(compare(f"curation.peak_mb.{gb:g}gb", peak, None, "MB", less_is_better=True) for gb, peak in peaks.items()),
     ]
-    report("curation", records, ["polars", "numpy", "lxml", "selectolax", "beautifulsoup4"])
+    report("curation", records, ["polars", "numpy", "loky", "lxml", "selectolax", "beautifulsoup4"])
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ Row = TypeVar("Row", Dialogue, Response, Verdict, Grade)
 
 def to_frame(rows: Sequence[Row], kind: type[Row]) -> pl.DataFrame:
     """Return a frame with exactly the columns of `kind`, one row per record."""
-    return pl.DataFrame([asdict(row) for row in rows], schema=SCHEMAS[kind])
+    return pl.DataFrame({name: [getattr(row, name) for row in rows] for name in SCHEMAS[kind]}, schema=SCHEMAS[kind])
 
 
 def write_rows(path: Path, rows: Sequence[Row], kind: type[Row]) -> None:

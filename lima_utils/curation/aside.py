@@ -12,6 +12,9 @@ import polars as pl
 
 from lima_utils.errors import StudyError
 
+PILED = 2_000
+"""Rows that a pile keeps in memory before it sets them aside."""
+
 
 class Shelf:
     """A temporary folder of frames, removed when neither it nor any of its frames is in use."""
@@ -39,6 +42,35 @@ class Aside:
     def read(self) -> pl.DataFrame:
         """Return the frame."""
         return pl.read_ipc(self.path)
+
+
+class Pile:
+    """Rows in the order in which they were added, set aside `PILED` or a few more at a time."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._waiting: list[pl.DataFrame] = []
+        self._asides: list[Aside] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add rows, of the same columns as those before; StudyError where the disk is full."""
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= PILED:
+            self._set_aside()
+
+    def read(self) -> pl.DataFrame:
+        """Return all rows that were added; there have to be some."""
+        return pl.concat([*(aside.read() for aside in self._asides), *self._waiting])
+
+    def asides(self) -> list[Aside]:
+        """Return all rows that were added, none of them in memory."""
+        self._set_aside()
+        return self._asides
+
+    def _set_aside(self) -> None:
+        if any(map(len, self._waiting)):
+            self._asides.append(self._shelf.set_aside(pl.concat(self._waiting)))
+        self._waiting.clear()
 
 
 @contextmanager

@@ -1,16 +1,15 @@
 """Dialogues that passed the rules of their exchange: set aside until all exchanges are read, then chosen among."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import polars as pl
 
-from lima_utils.curation.aside import Aside, Shelf
+from lima_utils.curation.aside import Pile, Shelf
 from lima_utils.curation.funnel import REJECTS, to_fallen
 from lima_utils.records import Dialogue, to_frame
 
-PACKED = 200
-"""Dialogues that wait as objects before they are set aside."""
 RANKS = {
     "exchange": pl.String,
     "score": pl.Int64,
@@ -20,30 +19,44 @@ RANKS = {
 }
 """What choosing needs of a candidate: its answer's score, its rank in its exchange (`first`, then the question's id),
 and a digest of title and answer."""
+Rank = tuple[str, int, int, int, bytes]
+"""One row of `RANKS`."""
+
+
+def rank(dialogue: Dialogue, first: int, question: int, title: str) -> Rank:
+    """Return the rank of a dialogue; in its exchange lower `first` goes first, then the lower id of the question."""
+    content = dialogue.messages[-1]["content"]
+    text = blake2b(f"{len(title)} {title}{content}".encode(), digest_size=16).digest()
+    return dialogue.exchange or "", dialogue.score or 0, first, question, text
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Some candidates and their ranks, row by row."""
+
+    dialogues: pl.DataFrame
+    ranks: pl.DataFrame
+
+    @classmethod
+    def of(cls, dialogues: Sequence[Dialogue], ranks: Sequence[Rank]) -> "Ranked":
+        """Return dialogues and ranks as frames."""
+        return cls(to_frame(dialogues, Dialogue), pl.DataFrame(ranks, schema=RANKS, orient="row"))
 
 
 class Candidates:
     """Dialogues in the order in which they were added, the texts on disk."""
 
     def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._parts: list[Aside] = []
+        self._texts = Pile(shelf)
         self._ranks: list[pl.DataFrame] = [pl.DataFrame(schema=RANKS)]
-        self._waiting: list[Dialogue] = []
-        self._told: list[tuple[str, int, int, int, bytes]] = []
 
-    def add(self, dialogue: Dialogue, first: int, question: int, title: str) -> None:
-        """Add a dialogue; in its exchange lower `first` goes first, then the lower id of the question."""
-        content = dialogue.messages[-1]["content"]
-        text = blake2b(f"{len(title)} {title}{content}".encode(), digest_size=16).digest()
-        self._waiting.append(dialogue)
-        self._told.append((dialogue.exchange or "", dialogue.score or 0, first, question, text))
-        if len(self._waiting) == PACKED:
-            self._pack()
+    def add(self, ranked: Ranked) -> None:
+        """Add some candidates."""
+        self._texts.add(ranked.dialogues)
+        self._ranks.append(ranked.ranks)
 
     def ranks(self) -> pl.DataFrame:
         """Return the columns of `RANKS`, one row a candidate in the order of adding."""
-        self._pack()
         return pl.concat(self._ranks, rechunk=True)
 
     def divide(self, ranks: pl.DataFrame, reasons: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -60,16 +73,9 @@ class Candidates:
 
     def _read(self, reasons: pl.Series) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
         start = 0
-        for part in self._parts:
+        for part in self._texts.asides():
             yield part.read(), reasons.slice(start, part.height)
             start += part.height
-
-    def _pack(self) -> None:
-        if self._waiting:
-            self._parts.append(self._shelf.set_aside(to_frame(self._waiting, Dialogue)))
-            self._ranks.append(pl.DataFrame(self._told, schema=RANKS, orient="row"))
-            self._waiting.clear()
-            self._told.clear()
 
 
 def _copy(rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,7 @@ The rules, as the paper gives none:
 """
 
 import re
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -24,10 +25,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lima_utils.curation.dialogues import list_rules, make_dialogue
-from lima_utils.curation.dump import Dump, Outline, map_blocks, parse_row, read_blocks
+from lima_utils.curation.dump import Dump, Outline, parse_row, read_blocks
 from lima_utils.curation.exchanges import Exchange, find_exchanges, read_groups
 from lima_utils.curation.funnel import EXCERPT, Curated, Funnel, Reject, add_up, to_rejects
 from lima_utils.curation.heads import read_heads
@@ -35,6 +37,7 @@ from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
 from lima_utils.curation.posts import damage, index_posts, to_number
 from lima_utils.curation.rules import NOT_PROSE, check_first_person, check_references
 from lima_utils.curation.settings import CommentSettings
+from lima_utils.curation.workers import start_workers
 from lima_utils.records import Dialogue, Message, to_frame
 
 SOURCE = "stackexchange-comments"
@@ -84,17 +87,20 @@ def curate_comments(paths: Sequence[Path], settings: CommentSettings, seed: int)
     funnels: dict[str, Funnel] = {}
     dialogues: list[Dialogue] = []
     rejects = [to_rejects([])]
-    for exchange, comments in exchanges:
-        made, fallen, funnels[exchange.name] = _examine(exchange, comments, settings, seed)
-        dialogues += made
-        rejects.append(fallen)
+    with start_workers(sum(exchange.posts.size + comments.size for exchange, comments in exchanges)) as workers:
+        asked = (workers.submit(_examine, exchange, comments, settings, seed) for exchange, comments in exchanges)
+        examined = workers.in_order(asked, workers.processes)
+        for (exchange, _), (made, fallen, funnel) in zip(exchanges, examined, strict=True):
+            dialogues += made
+            rejects.append(fallen)
+            funnels[exchange.name] = funnel
     chosen = sorted(dialogues, key=_preference)[: settings.n]
     kept = {dialogue.id for dialogue in chosen}
     rejects.append(to_rejects([_reject(one, "not_chosen") for one in dialogues if one.id not in kept]))
     for exchange, _ in exchanges:
         mine = [dialogue for dialogue in dialogues if dialogue.exchange == exchange.name]
         funnels[exchange.name].drop("chain", "not_chosen", len(mine), sum(one.id not in kept for one in mine))
-    funnel = {
+    told = {
         "source": SOURCE,
         "seed": seed,
         "exchanges": {one.name: {"group": one.group, **funnels[one.name].to_json()} for one, _ in exchanges},
@@ -102,26 +108,27 @@ def curate_comments(paths: Sequence[Path], settings: CommentSettings, seed: int)
         "without_comments": [exchange.name for exchange in found if exchange.comments is None],
     }
     fallen = pl.concat(rejects).sort("exchange", "id", "reason", "excerpt")
-    return Curated(to_frame(chosen, Dialogue), fallen, funnel)
+    return Curated(to_frame(chosen, Dialogue), fallen, told)
 
 
 def read_comments(dump: Dump, posts: AbstractSet[int], skip_damaged: bool) -> tuple[dict[int, list[Comment]], int]:
     """Return the comments under `posts`, by date, and how many rows were damaged; only these rows are parsed."""
-    wanted = pl.Series(sorted(posts), dtype=pl.Int64)
+    wanted = np.array(sorted(posts), np.int64)
     outline = Outline(dump, "comments")
     comments: dict[int, list[Comment]] = defaultdict(list)
     rows = damaged = 0
     shapes, keys = (("Id", "PostId"),), ("Id", "PostId")
-    for block, heads in map_blocks(lambda block: (block, read_heads(block, shapes, keys)), read_blocks(dump)):
-        bad = [place for place, _ in outline.follow(block, heads["row"].to_numpy())]
-        rows += int(heads["row"].sum())
-        sure = pl.col("known") & pl.col("Id").is_not_null() & pl.col("PostId").is_not_null()
-        asked = pl.col("row") & (~sure | pl.col("PostId").is_in(wanted.implode()))
-        for number, place in heads.with_row_index("number").filter(asked).select("number", "place").iter_rows():
+    for block in read_blocks(dump):
+        heads = read_heads(block, shapes, keys)
+        bad = [place for place, _ in outline.follow(block, heads.is_row)]
+        rows += int(heads.is_row.sum())
+        sure = heads.known & heads.given["Id"] & heads.given["PostId"]
+        asked = heads.is_row & (~sure | np.isin(heads.numbers["PostId"], wanted))
+        for number in np.flatnonzero(asked).tolist():
             row = parse_row(block.piece(number))
             post, identity = to_number((row or {}).get("PostId")), to_number((row or {}).get("Id"))
             if row is None or post is None or identity is None or len(row.get("Text", "")) > LONGEST:
-                bad.append(place)
+                bad.append(int(heads.place[number]))
             elif post in posts:
                 comment = Comment(identity, row.get("UserId"), row.get("Text", ""), row.get("CreationDate", ""))
                 comments[post].append(comment)
@@ -191,8 +198,8 @@ def _examine(
     pairs, fallen, funnel = pair_posts(exchange.name, index, rules, seed)
     rejects: list[Reject] = []
     openings: dict[int, tuple[Dialogue, str | None, str | None]] = {}
-    with lay_out(exchange.posts, pairs) as (path, placed):
-        for pair in read_pairs(path, placed):
+    with tempfile.TemporaryDirectory(prefix="lima-") as folder:
+        for pair in read_pairs(*lay_out(exchange.posts, pairs, Path(folder))):
             if pair.question is None or pair.answer is None:
                 if not rules.skip_damaged:
                     raise damage(exchange.posts, f"at question {pair.id}")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from lima_utils.curation.archives import find_member
 from lima_utils.curation.dump import Dump
 from lima_utils.curation.settings import Group
 from lima_utils.errors import StudyError
@@ -85,6 +84,8 @@ def _find(path: Path) -> list[tuple[str, Dump, Dump | None]]:
 
 
 def _find_in_archive(path: Path) -> tuple[str, Dump, Dump | None]:
+    from lima_utils.curation.archives import find_member  # py7zr takes long to import
+
     posts, comments = find_member(path, POSTS), find_member(path, COMMENTS)
     if posts is None:
         raise StudyError(f"{path}: no {POSTS} in this archive; give the archive that holds the posts.")

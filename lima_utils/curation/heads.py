@@ -6,22 +6,38 @@ does not fit is left to the parser.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
+import numpy.typing as npt
 
 from lima_utils.curation.dump import HEAD, Block, Bytes, Mask, Offsets
 
 DIGITS = 18
 """Digits of a number at most, as for `posts.to_number`."""
+_BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
+_LAST = np.array([256**8 - 256 ** (8 - count) for count in range(9)], np.uint64)
+"""Masks that keep the last 0 to 8 of eight bytes."""
 
 
-def read_heads(block: Block, shapes: Sequence[Sequence[str]], wanted: Sequence[str]) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The tags of a block, an entry of each array for each tag."""
+
+    place: Offsets
+    size: Offsets
+    is_row: Mask
+    known: Mask
+    """Whether the tag is closed and its head has one of the shapes: only then may the numbers be trusted."""
+    numbers: dict[str, Offsets]
+    given: dict[str, Mask]
+    """Whether there is a plain number of this name."""
+
+
+def read_heads(block: Block, shapes: Sequence[Sequence[str]], wanted: Sequence[str]) -> Heads:
     """Return place, size and leading numbers of every tag of a block.
 
-    `shapes` are the orders in which a row's first attributes may stand, `wanted` those that become columns (null
-    where there is no plain number). `row` says whether the tag is a row, `known` whether it is closed and its head
-    has one of the shapes: only then may the numbers be trusted.
+    `shapes` are the orders in which a row's first attributes may stand, `wanted` those whose numbers are read.
     """
     data, starts = block.data, block.starts
     ends = np.append(starts[1:], block.size)
@@ -38,18 +54,16 @@ def read_heads(block: Block, shapes: Sequence[Sequence[str]], wanted: Sequence[s
             has_shape &= fits[position, name]
         known |= has_shape
     known &= _are_closed(data, starts, ends)
-    columns: dict[str, Offsets | Mask] = {}
+    numbers: dict[str, Offsets] = {}
+    given: dict[str, Mask] = {}
     for name in wanted:
-        values, given = np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
+        numbers[name], given[name] = np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
         for position in sorted({shape.index(name) for shape in shapes if name in shape}):
-            numbers, plain = quotes.number(position)
-            plain &= fits[position, name] & ~given
-            values[plain] = numbers[plain]
-            given |= plain
-        columns |= {name: values, f"no {name}": ~given}
-    told = {"place": starts + block.offset, "size": ends - starts, "row": _are_rows(data, starts), "known": known}
-    numbers_or_null = (pl.when(~pl.col(f"no {name}")).then(name).alias(name) for name in wanted)
-    return pl.DataFrame({**columns, **told}).select(*numbers_or_null, *told)
+            values, plain = quotes.number(position)
+            plain &= fits[position, name] & ~given[name]
+            numbers[name] = np.where(plain, values, numbers[name])
+            given[name] |= plain
+    return Heads(starts + block.offset, ends - starts, _are_rows(data, starts), known, numbers, given)
 
 
 class _Quotes:
@@ -87,17 +101,28 @@ class _Quotes:
         digits = end - start - is_negative
         plain: Mask = (digits > 0) & (digits <= DIGITS)
         values = np.zeros(len(start), np.int64)
-        for number in range(int(digits[plain].max(initial=0))):
-            has_digit = number < digits
-            digit = np.where(has_digit, self.text[end - 1 - number] - np.uint8(ord("0")), np.uint8(0))
-            plain &= digit < 10
-            values += digit * np.int64(10**number)
+        for read in range(0, int(digits[plain].max(initial=0)), 8):
+            number, has_digits = _read_digits(self.words[np.maximum(end - read - 8, 0)], np.clip(digits - read, 0, 8))
+            plain &= has_digits
+            values += number * 10**read
         return np.where(is_negative, -values, values), plain
+
+
+def _read_digits(words: npt.NDArray[np.uint64], counts: Offsets) -> tuple[Offsets, Mask]:
+    """Return the numbers that the last `counts` of eight bytes write, and where all these are digits."""
+    digits = (words ^ np.uint64(0x3030303030303030)) & _LAST[counts]  # of a digit its value, of all else 10 or more
+    plain: Mask = (digits | (digits + np.uint64(0x7676767676767676))) & np.uint64(0x8080808080808080) == 0
+    # Neighbours are joined: digits to numbers of two, these to numbers of four, these to one of eight digits.
+    twos = (digits * np.uint64(10 * 2**8 + 1) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+    fours = (twos * np.uint64(100 * 2**16 + 1) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
+    eights = fours * np.uint64(10_000 * 2**32 + 1) >> np.uint64(32)
+    return eights.astype(np.int64), plain
 
 
 def _are_rows(data: Bytes, starts: Offsets) -> Mask:
     """Say which tags are ``<row``; the padding behind the last one makes looking ahead safe."""
-    rows: Mask = np.isin(data[starts + 4], np.frombuffer(b" \t\r\n/>", np.uint8))
+    after = data[starts + 4]
+    rows: Mask = _BLANK[after] | (after == ord("/")) | (after == ord(">"))
     for position, letter in enumerate(b"row", start=1):
         rows &= data[starts + position] == letter
     return rows
@@ -107,6 +132,9 @@ def _are_closed(data: Bytes, starts: Offsets, ends: Offsets) -> Mask:
     """Say which tags end with ``/>`` and have nothing but white space (a few bytes of it) behind them."""
     last = ends - 1
     for _ in range(8):
-        last = last - np.isin(data[last], np.frombuffer(b" \t\r\n", np.uint8))
+        blank = _BLANK[data[last]]
+        if not blank.any():
+            break
+        last = last - blank
     closed: Mask = (last - starts > 4) & (data[last] == ord(">")) & (data[last - 1] == ord("/"))
     return closed

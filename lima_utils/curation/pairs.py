@@ -4,8 +4,6 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lima_utils.curation.dump import Dump, Row, parse_rows, read_blocks
+from lima_utils.curation.aside import disk_told
+from lima_utils.curation.dump import Dump, parse_rows, read_blocks
 from lima_utils.curation.funnel import REJECTS, SOURCE, Funnel, Reject, to_rejects
 from lima_utils.curation.partitions import Partitions
 from lima_utils.curation.posts import Index, Post, make_post
@@ -21,7 +20,7 @@ from lima_utils.curation.settings import StackExchangeSettings
 
 LISTED = 20_000
 """Rejects listed for a rule on numbers alone in one exchange, lowest ids first; the funnel counts all of them."""
-AT_ONCE = 250
+AT_ONCE = 100
 """Pairs whose rows are parsed together."""
 _PLACED = {"id": pl.Int64, "place": pl.Int64}
 
@@ -166,47 +165,35 @@ class Pair:
     answer: Post | None
 
 
-@contextmanager
-def lay_out(dump: Dump, pairs: pl.DataFrame) -> Iterator[tuple[Path, pl.DataFrame]]:
-    """Yield a file that holds the rows of `pairs`, and `pairs` with the places where they lie in it.
+def lay_out(dump: Dump, pairs: pl.DataFrame, folder: Path) -> tuple[Path, pl.DataFrame]:
+    """Return a file that holds the rows of `pairs`, and `pairs` with the places where they lie in it.
 
     A dump on disk is that file itself. An archive has to be streamed once more, and these rows alone are set
-    aside in a temporary file.
+    aside in a file in `folder`.
     """
     if dump.member is None:
-        yield dump.path, pairs
-        return
+        return dump.path, pairs
     rows = pl.concat([pairs.select("place", "size"), pairs.select(place="answer_place", size="answer_size")])
     rows = rows.unique().sort("place").with_columns(there=pl.col("size").cast(pl.Int64).cum_sum() - pl.col("size"))
     wanted = rows["place"].to_numpy()
-    with tempfile.NamedTemporaryFile() as file:
+    with disk_told(), tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
         for block in read_blocks(dump):
             for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
                 file.write(block.piece(int(number)))
-        file.flush()
-        there = pl.col("place", "answer_place").replace_strict(rows["place"], rows["there"], default=None)
-        yield Path(file.name), pairs.with_columns(there)
+    there = pl.col("place", "answer_place").replace_strict(rows["place"], rows["there"], default=None)
+    return Path(file.name), pairs.with_columns(there)
 
 
 def read_pairs(path: Path, pairs: pl.DataFrame) -> Iterator[Pair]:
-    """Yield the posts of pairs from a file that `lay_out` gave, the next ones being parsed in a thread meanwhile."""
-    with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
-
-        def parse_ahead(some: pl.DataFrame) -> Future[list[Row | None]]:
+    """Yield the posts of pairs from a file that `lay_out` gave."""
+    with path.open("rb") as file:
+        for some in pairs.iter_slices(AT_ONCE):
             places = some.select("place", "size", "answer_place", "answer_size").iter_rows()
             pieces = [
                 os.pread(file.fileno(), length, start)
                 for place, size, answer_place, answer_size in places
                 for start, length in ((place, size), (answer_place, answer_size))
             ]
-            return pool.submit(parse_rows, pieces)
-
-        following = pairs.head(AT_ONCE)
-        ahead = parse_ahead(following)
-        for start in range(0, len(pairs), AT_ONCE):
-            some, rows = following, ahead.result()
-            following = pairs.slice(start + AT_ONCE, AT_ONCE)
-            ahead = parse_ahead(following)
-            posts = (None if row is None else make_post(row) for row in rows)
+            posts = (None if row is None else make_post(row) for row in parse_rows(pieces))
             for number, key in some.select("id", "key").iter_rows():
                 yield Pair(number, key, next(posts), next(posts))

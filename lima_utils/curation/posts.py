@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from lima_utils.curation.dump import Block, Dump, Mask, Outline, Row, map_blocks, parse_row, read_blocks
-from lima_utils.curation.heads import read_heads
+from lima_utils.curation.dump import Block, Dump, Outline, Row, parse_row, read_blocks
+from lima_utils.curation.heads import DIGITS, Heads, read_heads
 from lima_utils.curation.partitions import Partitions
 from lima_utils.errors import StudyError
 
@@ -72,45 +72,49 @@ def index_posts(dump: Dump, skip_damaged: bool) -> Index:
     damaged: list[tuple[int, str]] = []
     rows = other = 0
     latest, ascending = -1, True
-    for block, found, bad, is_row in map_blocks(_index, read_blocks(dump)):
-        broken = sorted(bad + outline.follow(block, is_row))
+    for block in read_blocks(dump):
+        heads = read_heads(block, SHAPES, tuple(NUMBERS))
+        found, others, bad = _index(block, heads)
+        broken = sorted(bad + outline.follow(block, heads.is_row))
         if broken and not skip_damaged:
             raise damage(dump, f"at byte {broken[0][0]:,}")
         damaged += [(place, piece[:EXCERPT].decode("utf-8", "replace")) for place, piece in broken]
-        posts = found.filter(pl.col("kind").is_in([1, 2])).cast({"kind": pl.Int8})
-        rows += len(found) + len(broken)
-        other += len(found) - len(posts)
-        threads.add(posts)
-        ids = posts["id"].to_numpy()
+        rows += len(found) + others + len(broken)
+        other += others
+        threads.add(found)
+        ids = found["id"].to_numpy()
         ascending = ascending and bool((np.diff(ids, prepend=latest) > 0).all())
         latest = int(ids[-1]) if len(ids) else latest
     outline.finish(rows)
     return Index(threads, ascending, rows, other, damaged)
 
 
-def _index(block: Block) -> tuple[Block, pl.DataFrame, list[tuple[int, bytes]], Mask]:
-    """Return a block's posts of all types, its unreadable rows, and which of its tags are rows."""
-    heads = read_heads(block, SHAPES, tuple(NUMBERS))
-    is_row = heads["row"].to_numpy()
-    complete = pl.col("Id", "PostTypeId", "Score").is_not_null()
-    certain = pl.all_horizontal("known", complete) & ((pl.col("PostTypeId") != 2) | pl.col("ParentId").is_not_null())
-    heads = heads.with_row_index("number").filter("row").with_columns(certain=certain.fill_null(value=False))
-    sure = heads.filter("certain").select("place", "size", *(pl.col(key).alias(name) for key, name in NUMBERS.items()))
+def _index(block: Block, heads: Heads) -> tuple[pl.DataFrame, int, list[tuple[int, bytes]]]:
+    """Return a block's questions and answers, the number of its other posts, and its unreadable rows."""
+    kind, given = heads.numbers["PostTypeId"], heads.given
+    certain = heads.is_row & heads.known & given["Id"] & given["PostTypeId"] & given["Score"]
+    certain &= (kind != 2) | given["ParentId"]
+    is_post = certain & ((kind == 1) | (kind == 2))
+    columns = {name: heads.numbers[key][is_post] for key, name in NUMBERS.items()}
+    columns |= {"place": heads.place[is_post], "size": heads.size[is_post], "orphan": ~given["ParentId"][is_post]}
+    parent = pl.when(~pl.col("orphan")).then("parent").alias("parent")
+    frame = pl.DataFrame(columns).with_columns(parent).select(pl.col(name).cast(to) for name, to in INDEX.items())
+    others = int(certain.sum()) - len(frame)
     parsed: list[dict[str, int | None]] = []
     bad: list[tuple[int, bytes]] = []
-    for number, place, size in heads.filter(~pl.col("certain")).select("number", "place", "size").iter_rows():
+    for number in np.flatnonzero(heads.is_row & ~certain).tolist():
         piece = block.piece(number)
         row = parse_row(piece)
         numbers = {name: to_number((row or {}).get(key)) for key, name in NUMBERS.items()}
         if numbers["id"] is None or numbers["kind"] is None:
-            bad.append((place, piece))
+            bad.append((int(heads.place[number]), piece))
+        elif numbers["kind"] in (1, 2):
+            parsed.append({"place": int(heads.place[number]), "size": int(heads.size[number]), **numbers})
         else:
-            parsed.append({"place": place, "size": size, **numbers})
-    frame = sure.cast({"size": pl.Int32})
+            others += 1
     if parsed:
-        slow = pl.DataFrame(parsed, schema={**INDEX, "kind": pl.Int64})
-        frame = pl.concat([frame, slow]).sort("place")
-    return block, frame, bad, is_row
+        frame = pl.concat([frame, pl.DataFrame(parsed, schema=INDEX)]).sort("place")
+    return frame, others, bad
 
 
 def read_post(piece: bytes) -> Post | None:
@@ -142,7 +146,10 @@ _NUMBER = re.compile(r"\s*-?[0-9]{1,18}\s*")
 
 def to_number(value: str | None) -> int | None:
     """Read an integer; None where there is none. Scores are numbers: as text "9" would beat "10"."""
-    return int(value) if value is not None and _NUMBER.fullmatch(value) else None
+    if value is None:
+        return None
+    usual = len(value) <= DIGITS and value.isascii() and value.isdigit()
+    return int(value) if usual or _NUMBER.fullmatch(value) else None
 
 
 def damage(dump: Dump, where: str) -> StudyError:

@@ -6,26 +6,30 @@ Run: ``python -m lima_utils.curation stackexchange EXCHANGE_DIR… --out DIR``
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
 
-from lima_utils.curation.aside import Aside, Shelf
+from lima_utils.curation.aside import Pile, Shelf
 from lima_utils.curation.candidates import Candidates, find_copies, find_undrawn
-from lima_utils.curation.dialogues import list_rules, make_dialogue, notice
+from lima_utils.curation.dialogues import list_rules
 from lima_utils.curation.exchanges import Exchange, find_exchanges, names, read_groups
-from lima_utils.curation.funnel import SOURCE, Curated, Funnel, Reject, add_up, dialogue_id, to_rejects
-from lima_utils.curation.pairs import lay_out, pair_posts, read_pairs
-from lima_utils.curation.posts import damage, index_posts
+from lima_utils.curation.funnel import SOURCE, Curated, Funnel, add_up
 from lima_utils.curation.sampling import draw_counts
+from lima_utils.curation.screening import Screened, pair_exchange, screen_pairs
 from lima_utils.curation.settings import StackExchangeSettings
+from lima_utils.curation.workers import Workers, start_workers
 from lima_utils.errors import StudyError
 from lima_utils.files import ensure_directory, replacing, write_json
 from lima_utils.records import write_frame
 
-PACKED = 2_000
-"""Rejects that wait in memory before they are set aside."""
+PART = 500
+"""Pairs screened at a time."""
+AHEAD = 100
+"""Parts whose results may wait in memory."""
 SORTED = 5_000
 """Rejects sorted at a time."""
 JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id")
@@ -41,15 +45,13 @@ def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSet
     exchanges = [exchange for exchange in found if exchange.group != "discarded"]
     shelf = Shelf()
     candidates = Candidates(shelf)
-    funnels: dict[str, Funnel] = {}
-    rejects: dict[str, list[Aside]] = {}
-    for exchange in exchanges:
-        rejects[exchange.name], funnels[exchange.name] = judge_exchange(exchange, settings, seed, candidates, shelf)
+    tallies = screen_exchanges(exchanges, settings, seed, candidates, shelf)
+    funnels = {name: tally.count(settings) for name, tally in tallies.items()}
     dialogues, late = _choose(exchanges, candidates, funnels, settings, seed)
     fallen = [
         shelf.set_aside(part)
-        for name, early in sorted(rejects.items())
-        for part in _sort_parts(pl.concat([*(aside.read() for aside in early), late.filter(exchange=name)]))
+        for name, tally in sorted(tallies.items())
+        for part in _sort_parts(pl.concat([tally.rejects.read(), late.filter(exchange=name)]))
     ]
     counted = {exchange.name: {"group": exchange.group, **funnels[exchange.name].to_json()} for exchange in exchanges}
     funnel = {
@@ -73,46 +75,52 @@ def write_curated(curated: Curated, out: Path) -> None:
     write_json(out / "funnel.json", curated.funnel)
 
 
-def judge_exchange(
-    exchange: Exchange, settings: StackExchangeSettings, seed: int, candidates: Candidates, shelf: Shelf
-) -> tuple[list[Aside], Funnel]:
-    """Take one exchange through all rules that concern it alone; return rejects and funnel, and add to `candidates`.
+@dataclass
+class Tally:
+    """What is known of an exchange while its pairs are screened."""
 
-    StudyError for a damaged row (unless skipped).
+    funnel: Funnel
+    """Down to the pairs."""
+    pairs: int
+    rejects: Pile
+    reasons: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def count(self, settings: StackExchangeSettings) -> Funnel:
+        """Return the funnel down to what passed the rules."""
+        left = self.pairs
+        for rule in ("damaged_text", *list_rules(settings)):
+            left = self.funnel.drop("question", rule, left, self.reasons[rule])
+        self.funnel.seen.update(self.seen)
+        return self.funnel
+
+
+def screen_exchanges(
+    exchanges: Sequence[Exchange], settings: StackExchangeSettings, seed: int, candidates: Candidates, shelf: Shelf
+) -> dict[str, Tally]:
+    """Take exchanges through all rules that concern each alone; return what fell by name, and add to `candidates`.
+
+    StudyError for a broken dump, or row (unless skipped).
     """
-    pairs, fallen, funnel = pair_posts(
-        exchange.name, index_posts(exchange.posts, settings.skip_damaged), settings, seed
-    )
-    listed = [shelf.set_aside(fallen)]
-    del fallen
-    rejects: list[Reject] = []
-    reasons, seen = Counter[str](), Counter[str]()
-    with lay_out(exchange.posts, pairs) as (path, placed):
-        for pair in read_pairs(path, placed):
-            if pair.question is None or pair.answer is None:
-                if not settings.skip_damaged:
-                    raise damage(exchange.posts, f"at question {pair.id}")
-                rejects.append(Reject(dialogue_id(exchange.name, pair.id), exchange.name, "damaged_text"))
-                continue
-            seen.update(notice(pair.question, pair.answer))
-            made = make_dialogue(exchange, pair.question, pair.answer, settings, pair.key)
-            if isinstance(made, Reject):
-                rejects.append(made)
-            else:
-                # A key has 64 bits without a sign: moved by half of them it keeps its order as a signed number.
-                first = -(pair.question.score or 0) if settings.filtered else pair.key - (1 << 63)
-                candidates.add(made, first, pair.id, pair.question.title)
-            if len(rejects) == PACKED:
-                reasons.update(reject.reason for reject in rejects)
-                listed.append(shelf.set_aside(to_rejects(rejects)))
-                rejects.clear()
-    funnel.seen.update(seen)
-    reasons.update(reject.reason for reject in rejects)
-    listed.append(shelf.set_aside(to_rejects(rejects)))
-    left = len(pairs)
-    for rule in ("damaged_text", *list_rules(settings)):
-        left = funnel.drop("question", rule, left, reasons[rule])
-    return listed, funnel
+    tallies: dict[str, Tally] = {}
+    rows = Shelf()  # of archives, until all is screened
+
+    def ask(workers: Workers) -> Iterator[Future[Screened]]:
+        asked = (workers.submit(pair_exchange, exchange, settings, seed, rows.folder) for exchange in exchanges)
+        for paired in workers.in_order(asked, workers.processes):
+            tally = tallies[paired.exchange.name] = Tally(paired.funnel, len(paired.pairs), Pile(shelf))
+            tally.rejects.add(paired.rejects)
+            for part in paired.pairs.iter_slices(PART):
+                yield workers.submit(screen_pairs, paired.exchange, paired.rows, part, settings)
+
+    with start_workers(sum(exchange.posts.size for exchange in exchanges)) as workers:
+        for screened in workers.in_order(ask(workers), AHEAD):
+            candidates.add(screened.passed)
+            tally = tallies[screened.exchange]
+            tally.rejects.add(screened.rejects)
+            tally.reasons.update(screened.rejects["reason"])
+            tally.seen.update(screened.seen)
+    return tallies
 
 
 def _sort_parts(rejects: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from lima_utils.curation import candidates as candidates_module
+from lima_utils.curation import aside
 from lima_utils.curation.aside import Shelf
-from lima_utils.curation.candidates import Candidates, find_copies, find_undrawn
+from lima_utils.curation.candidates import Candidates, Ranked, find_copies, find_undrawn, rank
 from lima_utils.curation.funnel import REJECTS
 from lima_utils.records import SCHEMAS, Dialogue
 
@@ -13,12 +13,12 @@ from lima_utils.records import SCHEMAS, Dialogue
 def add(candidates: Candidates, exchange: str, number: int, score: int | None, answer: str, first: int = 0) -> None:
     messages = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": answer}]
     dialogue = Dialogue(f"{exchange}/{number}", "x", messages, exchange=exchange, score=score)  # type: ignore[arg-type]
-    candidates.add(dialogue, first, number, "Why?")
+    candidates.add(Ranked.of([dialogue], [rank(dialogue, first, number, "Why?")]))
 
 
 @pytest.fixture(params=[1, 2, 100])
 def candidates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Candidates:
-    monkeypatch.setattr(candidates_module, "PACKED", request.param)
+    monkeypatch.setattr(aside, "PILED", request.param)
     made = Candidates(Shelf())
     add(made, "b", 1, 10, "Same.", first=-9)
     add(made, "b", 2, 12, "Own.", first=-3)
@@ -66,7 +66,8 @@ def test_no_candidates_at_all() -> None:
 def test_titles_tell_equal_answers_apart() -> None:
     candidates = Candidates(Shelf())
     dialogue = Dialogue("a/1", "x", [{"role": "assistant", "content": "b"}], exchange="a")
-    for number, title in enumerate(("a", "a ", "")):
-        candidates.add(dialogue, 0, number, title)
-    candidates.add(Dialogue("a/4", "x", [{"role": "assistant", "content": "ab"}], exchange="a"), 0, 3, "")
+    other = Dialogue("a/4", "x", [{"role": "assistant", "content": "ab"}], exchange="a")
+    told = [(dialogue, "a"), (dialogue, "a "), (dialogue, ""), (other, "")]
+    ranks = [rank(one, 0, number, title) for number, (one, title) in enumerate(told)]
+    candidates.add(Ranked.of([one for one, _ in told], ranks))
     assert not find_copies(candidates.ranks()).any()

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 import pytest
 
-from lima_utils.curation import candidates, pairs, partitions, stackexchange
+from lima_utils.curation import aside, pairs, partitions, stackexchange, workers
 from lima_utils.curation import dump as dump_module
 from lima_utils.curation import posts as posts_module
 from lima_utils.curation.__main__ import main
@@ -288,22 +288,25 @@ def test_real_exchanges(realdata: Path) -> None:
     assert curate(*reversed(folders)).dialogues.equals(curated.dialogues)
 
 
-def test_files_are_the_same_bytes_whatever_threads_blocks_and_order(
+def test_files_are_the_same_bytes_whatever_processes_blocks_and_order(
     realdata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = sorted((realdata / "stackexchange").iterdir())
     written = []
-    for name, threads, size, order in (("a", 1, 1 << 23, folders), ("b", 4, 50_000, folders[::-1])):
+    cases = (("a", 1, 1 << 23, folders), ("b", 1, 50_000, folders[::-1]), ("c", 2, 1 << 23, folders[::-1]))
+    for name, processes, size, order in cases:
         if name == "b":  # everything that may wait on disk does
             monkeypatch.setattr(partitions, "TOGETHER", 300)
-            monkeypatch.setattr(candidates, "PACKED", 3)
+            monkeypatch.setattr(aside, "PILED", 3)
             monkeypatch.setattr(pairs, "AT_ONCE", 5)
-            monkeypatch.setattr(stackexchange, "PACKED", 10)
+            monkeypatch.setattr(stackexchange, "PART", 10)
+            monkeypatch.setattr(stackexchange, "AHEAD", 3)
             monkeypatch.setattr(stackexchange, "SORTED", 7)
-        monkeypatch.setattr(dump_module.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(workers, "WORTHWHILE", 0)
+        monkeypatch.setattr(workers, "cpu_count", lambda processes=processes: processes)
         monkeypatch.setattr(posts_module, "read_blocks", functools.partial(dump_module.read_blocks, size=size))
         settings = StackExchangeSettings(min_score=4, n_stem=20, n_other=30)
         write_curated(curate_stackexchange(order, settings, 7), tmp_path / name)
         written.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
     assert len(written[0]) == 4
-    assert written[0] == written[1]
+    assert written[0] == written[1] == written[2]

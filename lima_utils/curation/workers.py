@@ -1,0 +1,67 @@
+"""Processes that share the work on large dumps: the rules are Python, which one process runs on one processor."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from loky import ProcessPoolExecutor, cpu_count
+from loky.process_executor import BrokenProcessPool
+
+from lima_utils.errors import StudyError
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+WORTHWHILE = 256_000_000
+"""Bytes of XML from which on other processes gain more than their start costs."""
+
+
+class Workers:
+    """Does work in other processes, or at once in this one where there is no executor."""
+
+    def __init__(self, executor: Executor | None, processes: int) -> None:
+        self._executor = executor
+        self.processes = processes
+
+    def submit(self, work: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Future[Result]:
+        """Ask for a piece of work; what goes there and comes back has to be small, as it is copied."""
+        if self._executor is not None:
+            return self._executor.submit(work, *args, **kwargs)
+        done: Future[Result] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+    def in_order(self, asked: Iterable[Future[Result]], ahead: int) -> Iterator[Result]:
+        """Yield results in the order in which they are asked for, `ahead` of them at most waiting in memory."""
+        waiting: deque[Future[Result]] = deque()
+        for future in asked:
+            waiting.append(future)
+            if self._executor is None or len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def start_workers(size: int) -> Iterator[Workers]:
+    """Yield workers for dumps of `size` bytes; StudyError where a process of theirs is killed.
+
+    They are as many as the processors that this process may use (``LOKY_MAX_CPU_COUNT`` makes them fewer), and none
+    for dumps that this process reads sooner alone.
+    """
+    processes = cpu_count() if size >= WORTHWHILE else 1
+    if processes == 1:
+        yield Workers(None, 1)
+        return
+    executor = ProcessPoolExecutor(processes, env={"POLARS_MAX_THREADS": "1"})
+    try:
+        yield Workers(executor, processes)
+    except BrokenProcessPool as error:
+        raise StudyError(
+            "curation: one of its processes was killed, most likely for want of memory; run it again with fewer "
+            "(LOKY_MAX_CPU_COUNT=1 in the environment)."
+        ) from error
+    finally:
+        executor.shutdown(kill_workers=True)
