@@ -156,7 +156,7 @@ def _run_assemble(arguments: argparse.Namespace) -> None:
     out = ensure_directory(arguments.out or paths.curation / ASSEMBLED)
     seed = profile.seed if arguments.seed is None else arguments.seed
     settings = locate_raw(profile, paths)
-    collection = collect(settings, seed)
+    collection = collect(settings, seed, out)
     write_collection(collection, settings, seed, out)
     for entry in collection.assembly.funnel:
         name = entry["source"] + (f" ({entry['group']})" if entry["group"] else "")

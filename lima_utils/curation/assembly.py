@@ -68,7 +68,7 @@ def assemble(
     out: Path | None = None,
     reserve: AbstractSet[str] = frozenset(),
 ) -> Assembly:
-    """Return the set that `settings` asks for out of the dialogues in `frames`, and write it to the folder `out`.
+    """Return the set that `settings` asks for out of the dialogues in `frames`; with `out` write it to that folder.
 
     Rows whose ids are in `reserve` are taken only where the others do not fill their quota.
 

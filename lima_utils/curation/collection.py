@@ -6,7 +6,8 @@ The quotas of the assembly say how much is wanted, so they go before the numbers
 Exchange and the comment chains give a few more than their quota, in reserve for where dialogues repeat others.
 """
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ AUTHORED = (
     OwnDialogues(path=_FOLDER / "dialogues.jsonl", source="authored-dialogues", **_TERMS),
 )
 """The study's own texts, read where a quota names them and the profile has no file of that name."""
+SHORT = "fell-short"
+"""Folder of what the sources gave to a set that could not be assembled."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,11 @@ class Collection:
     assembly: Assembly
 
 
-def collect(settings: CurationSettings, seed: int) -> Collection:
+def collect(settings: CurationSettings, seed: int, out: Path | None = None) -> Collection:
     """Curate every source that `settings` name and assemble them; without an assembly of its own LIMA's Table 1.
 
-    StudyError in one sentence for a file that is missing or wrong, or for the sources that fall short of their quotas.
+    StudyError in one sentence for a file that is missing or wrong, or for the sources that fall short of their quotas:
+    then what each gave and dropped is written to the folder `SHORT` in `out`, to show why and to choose anew.
     """
     wanted = settings.assembly or AssemblySettings()
     curated: dict[str, Curated] = {}
@@ -68,7 +72,14 @@ def collect(settings: CurationSettings, seed: int) -> Collection:
         harvests.append(read_messages(list(settings.messages), "own"))
     _demand_quotas([row for harvest in harvests for row in harvest.kept], settings, wanted)
     frames = [one.dialogues for one in curated.values()] + [one.dialogues for one in harvests]
-    return Collection(curated, harvests, assemble(frames, wanted, seed, reserve=frozenset(reserve)))
+    try:
+        assembly = assemble(frames, wanted, seed, reserve=frozenset(reserve))
+    except StudyError as error:
+        if out is None:
+            raise
+        _write_gathered(curated, harvests, settings, out / SHORT)
+        raise StudyError(f"{error} What each source gave and dropped is in {out / SHORT}.") from error
+    return Collection(curated, harvests, assembly)
 
 
 def _demand_quotas(rows: Sequence[Dialogue], settings: CurationSettings, wanted: AssemblySettings) -> None:
@@ -84,10 +95,17 @@ def _demand_quotas(rows: Sequence[Dialogue], settings: CurationSettings, wanted:
 
 def write_collection(collection: Collection, settings: CurationSettings, seed: int, out: Path) -> None:
     """Write what each source gave and dropped, then the assembled set, its dialogues.parquet last of all."""
-    for name, curated in collection.curated.items():
-        write_curated(curated, out / name)
-    write_sources(collection.harvests, out, settings.sources.selection)
+    _write_gathered(collection.curated, collection.harvests, settings, out)
     write_assembly(collection.assembly, settings.assembly or AssemblySettings(), seed, out)
+    shutil.rmtree(out / SHORT, ignore_errors=True)
+
+
+def _write_gathered(
+    curated: Mapping[str, Curated], harvests: Sequence[Harvest], settings: CurationSettings, out: Path
+) -> None:
+    for name, one in curated.items():
+        write_curated(one, out / name)
+    write_sources(harvests, out, settings.sources.selection)
 
 
 def plan_sources(sources: SourcesSettings, wanted: AssemblySettings) -> SourcesSettings:

@@ -28,8 +28,8 @@ from lima_utils.records import write_frame
 
 PART = 500
 """Pairs screened at a time."""
-AHEAD = 100
-"""Parts whose results may wait in memory."""
+AHEAD = 8
+"""Parts for each process whose results may wait in memory."""
 SORTED = 5_000
 """Rejects sorted at a time."""
 JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id")
@@ -114,7 +114,7 @@ def screen_exchanges(
                 yield workers.submit(screen_pairs, paired.exchange, paired.rows, part, settings)
 
     with start_workers(sum(exchange.posts.size for exchange in exchanges)) as workers:
-        for screened in workers.in_order(ask(workers), AHEAD):
+        for screened in workers.in_order(ask(workers), AHEAD * workers.processes):
             candidates.add(screened.passed)
             tally = tallies[screened.exchange]
             tally.rejects.add(screened.rejects)

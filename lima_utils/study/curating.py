@@ -56,7 +56,8 @@ class CuratedSets:
 def curate_sets(profile: Profile, paths: Paths) -> CuratedSets:
     """Curate every set of the profile and write it to ``curation/``; StudyError where no source is named."""
     settings, sets = locate_raw(profile, paths), Sets(paths)
-    collection = collect(settings, profile.seed) if settings.assembly is not None else None
+    assembled = sets.path(ASSEMBLED).parent
+    collection = collect(settings, profile.seed, assembled) if settings.assembly is not None else None
     curated = {}
     if settings.dumps and (profile.sweep is not None or collection is None):
         for name, (rules, folders) in _plan(profile, settings.dumps).items():
@@ -75,7 +76,7 @@ def curate_sets(profile: Profile, paths: Paths) -> CuratedSets:
     if MAIN in curated:
         write_curated(curated[MAIN], paths.curation / "stackexchange")
     if collection is not None:
-        write_collection(collection, settings, profile.seed, sets.path(ASSEMBLED).parent)
+        write_collection(collection, settings, profile.seed, assembled)
     for name, frame in frames.items():
         if name != ASSEMBLED:
             write_frame(sets.path(name), frame)

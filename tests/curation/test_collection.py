@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from lima_utils.curation.__main__ import main
-from lima_utils.curation.collection import AUTHORED, collect, plan_sources, write_collection
+from lima_utils.curation.collection import AUTHORED, SHORT, collect, plan_sources, write_collection
 from lima_utils.curation.settings import CommentSettings, CurationSettings, StackExchangeSettings
 from lima_utils.curation.source_settings import (
     AssemblySettings,
@@ -282,8 +282,14 @@ def test_what_falls_short_is_named_in_one_sentence_and_the_earlier_set_stays(
     assert run(monkeypatch, profile(wikihow=9, stackexchange=12), out) == 2
     assert capsys.readouterr().err == (
         "error: Sources fall short: stackexchange (stem) in train by 2 (10 of 12; 12 offered, 2 near_duplicate); "
-        "wikihow in train by 5 (4 of 9; 4 offered): give more dumps or lower the quotas.\n"
+        "wikihow in train by 5 (4 of 9; 4 offered): give more dumps or lower the quotas. "
+        f"What each source gave and dropped is in {out / SHORT}.\n"
     )
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert before.items() <= after.items()
+    told = {str(path.relative_to(out / SHORT)) for path in after.keys() - before.keys()}
+    assert told > {"shortlist.csv", "source_rejects.parquet", "stackexchange/funnel.json"}
+    assert run(monkeypatch, profile(wikihow=3, stackexchange=5), out) == 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 

@@ -1,6 +1,6 @@
 """Nothing crashes, hangs or is lost uncounted, whatever a dump holds.
 
-``FUZZ_ROWS=10000 pytest tests/curation/test_fuzz.py`` mutates that many rows; the default is 1,000.
+``FUZZ_ROWS=100000 pytest tests/curation/test_fuzz.py`` mutates that many rows; the default is 10,000.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from lima_utils.curation.stackexchange import curate_stackexchange, write_curate
 from lima_utils.errors import StudyError
 from lima_utils.records import SCHEMAS, Dialogue, read_rows
 
-ROWS = int(os.environ.get("FUZZ_ROWS", "1000"))
+ROWS = int(os.environ.get("FUZZ_ROWS", "10000"))
 LOOSE = {"min_score": -5, "answer_chars": (1, 100_000), "self_contained": False, "skip_damaged": True}
 NUMBERS = (b"", b"-7", b"99999999999999999999", b"1e5", b"0x10", b"NaN", b" 4 ", b"-", b"\xd9\xa3")
 GARBAGE = (
