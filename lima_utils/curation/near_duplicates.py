@@ -7,9 +7,10 @@ the shingles decides, so that no text falls to an unlucky hash and the answer do
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from datasketch import MinHash, MinHashLSH
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 _WORD = re.compile(r"\w+")
 _SHINGLE = 5
@@ -53,6 +54,8 @@ class NearDuplicates:
     """
 
     def __init__(self, threshold: float, permutations: int) -> None:
+        from datasketch import MinHash, MinHashLSH  # takes a second to import
+
         self._threshold = threshold
         self._blank = MinHash(num_perm=permutations, seed=1)
         # The exact check below removes false candidates at little cost, so the bands favour finding all true ones.
@@ -78,7 +81,7 @@ class NearDuplicates:
             self._index.insert(key, signature)
             self._shingles[key] = shingles
 
-    def _describe(self, text: str) -> tuple[frozenset[str], MinHash]:
+    def _describe(self, text: str) -> "tuple[frozenset[str], MinHash]":
         """Return shingles and signature; a text that is looked up and then added is described once."""
         if self._last is None or self._last[0] != text:
             shingles = shingle(text)
