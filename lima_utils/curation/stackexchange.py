@@ -38,7 +38,8 @@ JSON_LINES = ("messages", "source", "exchange", "url", "license", "author", "id"
 def curate_stackexchange(directories: Sequence[Path], settings: StackExchangeSettings, seed: int) -> Curated:
     """Turn dumps, one directory an exchange, into dialogues; StudyError for a missing or broken dump.
 
-    One exchange is in memory at a time, and of that a part; what waits for the others waits in a temporary folder.
+    Large dumps are read by several processes, each a part of an exchange at a time; what waits for the others waits
+    in a temporary folder.
     """
     groups = {**read_groups(settings.exchanges_file), **settings.groups}
     found = find_exchanges(directories, groups)
