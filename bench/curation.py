@@ -5,8 +5,8 @@ temporary folder. All three ways pair every question with its top answer, take t
 and keep one of equal dialogues:
 
 - ours: `lima_utils.curation`, rows cut out of the bytes and paired by their numbers, an XML parser for those whose
-  text is needed, in a process for each processor; it also counts the funnel and keeps every reject with its excerpt,
-  which the others do not;
+  text is needed, in a process for each processor (four at most); it also counts the funnel and keeps every reject
+  with its excerpt, which the others do not;
 - lxml: one pass of ``etree.iterparse``, the tree freed as it goes; of the rows it keeps questions, and answers that
   score enough and beat those before them; then our own cleaning and rules, and the same dialogues to the last;
 - BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read, then the same rules on its

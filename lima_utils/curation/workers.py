@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 
 WORTHWHILE = 256_000_000
 """Bytes of XML from which on other processes gain more than their start costs."""
+MOST = 4
+"""Processes at most; each of them holds about 90 MB."""
 
 
 class Workers:
@@ -48,10 +50,10 @@ class Workers:
 def start_workers(size: int) -> Iterator[Workers]:
     """Yield workers for dumps of `size` bytes; StudyError where a process of theirs is killed.
 
-    They are as many as the processors that this process may use (``LOKY_MAX_CPU_COUNT`` makes them fewer), and none
-    for dumps that this process reads sooner alone.
+    They are as many as the processors that this process may use (``LOKY_MAX_CPU_COUNT`` makes them fewer), `MOST` at
+    most, and none for dumps that this process reads sooner alone.
     """
-    processes = cpu_count() if size >= WORTHWHILE else 1
+    processes = min(MOST, cpu_count()) if size >= WORTHWHILE else 1
     if processes == 1:
         yield Workers(None, 1)
         return
