@@ -1,6 +1,7 @@
 """Distributions with the cuts drawn in: lengths, scores, ranks."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,13 +25,14 @@ def draw_distributions(
     With `log` the axis is logarithmic and values must be positive; a series is drawn as a line over its filled area, so
     that several can lie over each other. StudyError where there is no value, or none that the axis can hold.
     """
+    cuts = cuts or {}
     arrays = {name: np.asarray(values, dtype=np.float64) for name, values in series.items()}
     arrays = {name: values[np.isfinite(values)] for name, values in arrays.items()}
     if not any(values.size for values in arrays.values()):
         raise StudyError(f"figure {label!r}: no value to draw; give at least one.")
     if log and any((values <= 0).any() for values in arrays.values()):
         raise StudyError(f"figure {label!r}: a logarithmic axis cannot hold values of 0 or less; use log=False.")
-    edges = _edges(list(arrays.values()), list((cuts or {}).values()), log, bins)
+    edges = _edges(list(arrays.values()), list(cuts.values()), log, bins)
     figure, (axes,) = canvas(3.2)
     for position, (name, values) in enumerate(arrays.items()):
         counts, _ = np.histogram(values, edges)
@@ -42,11 +44,12 @@ def draw_distributions(
         axes.xaxis.set_major_formatter("{x:,.0f}")
     else:
         axes.locator_params(axis="x", integer=all((values == np.round(values)).all() for values in arrays.values()))
-    for name, cut in (cuts or {}).items():
+    sides = ["center"] if len(cuts) == 1 else ["right", *["left"] * len(cuts)]  # two names stand apart
+    for (name, cut), side in zip(sorted(cuts.items(), key=itemgetter(1)), sides, strict=False):
         axes.axvline(cut, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
-            name, (cut, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points", va="top",
-            rotation=90, ha="left", fontsize=11, color=MUTED,
+            name, (cut, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points", va="bottom",
+            ha=side, fontsize=11, color=MUTED,
         )  # fmt: skip
     axes.set_xlabel(label)
     axes.set_ylabel(ylabel)
@@ -58,11 +61,13 @@ def draw_distributions(
 
 
 def _edges(arrays: Sequence[np.ndarray], cuts: Sequence[float], log: bool, bins: int) -> np.ndarray:
-    """Return bin edges that hold all values and cuts; whole numbers of a narrow range get a bin each."""
+    """Return bin edges that hold all values and cuts, the first cut among them; whole numbers get whole bins."""
     values = np.concatenate([*arrays, np.asarray(cuts, dtype=np.float64)])
     low, high = float(values.min()), float(values.max())
     if log:
         return np.geomspace(low * 0.95, high * 1.05, bins + 1)
-    if high - low <= bins and all((array == np.round(array)).all() for array in arrays):
-        return np.arange(np.floor(low) - 0.5, np.ceil(high) + 1.5)
-    return np.linspace(low, high if high > low else low + 1, bins + 1)
+    width = (high - low) / bins or 1.0 / bins
+    first = cuts[0] if cuts else low
+    if all((array == np.round(array)).all() for array in arrays):
+        width, first = np.ceil(width), np.ceil(first) - 0.5  # no whole number lies on an edge
+    return first + width * np.arange(np.floor((low - first) / width), np.floor((high - first) / width) + 2)

@@ -33,7 +33,7 @@ def draw_temperatures(frame: pl.DataFrame, columns: Sequence[str], group: str = 
         for position, column in enumerate(columns):
             marker = MARKERS[position] if named else ""
             axes.plot(places, part[column], marker=marker, color=colour(position), label=column, linewidth=1.6)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * max(1.0, part.select(columns).to_numpy().max()))
         axes.set_ylabel("dialogues", color=INK)
         axes.set_title(f"{name} ({len(part)})", fontsize=11.5, fontweight="bold", loc="left", color=INK)
         axes.grid(axis="y", color=RULE)

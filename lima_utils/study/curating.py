@@ -116,9 +116,10 @@ def read_prompts(profile: Profile, paths: Paths, collection: Collection | None =
 
 
 def judge_candidates(curated: Curated) -> pl.DataFrame:
-    """Return length and score of every answer that reached the text rules, whether they let it pass or not.
+    """Return score and length of the questions' top answers, whether the rules let them pass or not.
 
-    Columns: score, length (characters after cleaning), reason (null where it passed, drawn or not).
+    Columns: score, length (characters after cleaning; null where an earlier rule dropped the answer), reason (null
+    where it passed, drawn or not).
     """
     kept = curated.dialogues.select(
         "score",
@@ -126,7 +127,8 @@ def judge_candidates(curated: Curated) -> pl.DataFrame:
         pl.lit(None, pl.String).alias("reason"),
     )
     reason = pl.when(pl.col("reason") != "not_drawn").then("reason").alias("reason")
-    others = curated.rejects.filter(pl.col("length") > 0).select("score", "length", reason)
+    judged = (pl.col("length") > 0) | (pl.col("reason") == "low_score")
+    others = curated.rejects.filter(judged).select("score", "length", reason)
     return pl.concat([kept, others])
 
 

@@ -113,6 +113,16 @@ def test_distributions_sum_to_one_and_hold_the_cuts():
         draw_distributions({"a": []}, "score")
 
 
+@pytest.mark.parametrize("values", [[3, 9, 10, 250], [0.5, 9.99, 10.0, 250.0], [10, 10]])
+def test_no_bin_holds_values_on_both_sides_of_the_cut(values: list[float]) -> None:
+    figure = draw_distributions({"a": values}, "score", cuts={"least score": 10})
+    shares, edges, _ = figure.axes[0].patches[0].get_data()
+    below = sum(share for share, right in zip(shares, edges[1:], strict=True) if right <= 10)
+    assert below == pytest.approx(sum(value < 10 for value in values) / len(values))
+    assert edges[0] <= min(values)
+    assert edges[-1] >= max(values)
+
+
 def test_mask_shows_each_token_once():
     tokens = ["Where", " is", " $it$", "<eot>", "There", ".", "\n", "Yes", "<eot>"]
     figure = draw_mask(tokens, [False] * 4 + [True] * 5, ends=[3, 8])

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from lima_utils.curation.settings import StackExchangeSettings
+from lima_utils.curation.stackexchange import curate_stackexchange
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, read_rows
-from lima_utils.study.curating import curate_sets, locate_raw
+from lima_utils.study.curating import curate_sets, judge_candidates, locate_raw
 from lima_utils.study.paths import Paths
 from lima_utils.study.profiles import Profile, load_profile
 from lima_utils.study.sets import ASSEMBLED, MAIN, PROMPTS, Sets
@@ -88,3 +91,16 @@ def test_limas_own_rows_assemble_to_a_thousand_beside_its_test_prompts(realdata:
     made = curate_sets(profile, Paths("x", tmp_path))
     assert len(made.main) == 1000
     assert dict(made.prompts.group_by("split").len().iter_rows()) == {"dev": 50, "test": 300}
+
+
+def test_the_scores_and_lengths_that_are_drawn_agree_with_the_funnel(realdata: Path) -> None:
+    curated = curate_stackexchange([realdata / "stackexchange"], StackExchangeSettings(n_stem=2, n_other=3), 0)
+    judged = judge_candidates(curated)
+    steps = {step["rule"]: step for step in curated.funnel["total"]["steps"]}
+    assert judged["score"].count() == len(judged)
+    assert judged.filter(pl.col("score") < 10)["reason"].unique().to_list() == ["low_score"]
+    assert len(judged.filter(reason="low_score")) == steps["low_score"]["dropped"]
+    assert judged["reason"].null_count() == steps["copy"]["kept"] > 5 == steps["not_drawn"]["kept"]
+    assert judged["length"].count() == steps["too_short"]["entered"]
+    passed = judged.filter(pl.col("reason").is_null())
+    assert passed["length"].is_between(1200, 4096).all()
