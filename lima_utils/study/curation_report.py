@@ -136,7 +136,7 @@ def keep_estimates(made: CuratedSets, truth: Truth | None) -> list[Estimate]:
 
 
 def sample_rejects(rejects: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
-    """Return `n` of the `rejects` of each rule that looks at score or text: columns reason, score, length, begins."""
+    """Return `n` of the `rejects` of each rule that looks at the text: columns reason, score, length, begins."""
     told = rejects.filter(pl.col("excerpt").str.len_chars() > 0, pl.col("reason") != "not_drawn")
     parts = [
         part.sample(min(n, len(part)), seed=seed)
