@@ -99,7 +99,7 @@ def _describe_masks(masked: pl.DataFrame, settings: AssemblySettings) -> list[st
         return ["Not looked for."]
     kinds = ", ".join(settings.masks)
     if masked.is_empty():
-        return [f"Looked for ({kinds}), none found."]
+        return [f"Looked for ({kinds}) by rules, none found; rules miss things."]
     counted = masked.group_by("kind").agg(pl.col("n").sum(), pl.len().alias("rows")).sort("kind")
     return [
         f"Looked for ({kinds}) by rules and replaced by `[email]`, `[phone]`, `[key]`, `[ip]`; rules miss things.",

@@ -57,12 +57,22 @@ _ASKS = re.compile(
     r"|did|will|would|has|have|had|may|might|must)(?:n?['’]\w+)?\b",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"(?<!['’])\b\w+")
 _POINTS_ELSEWHERE = re.compile(
     r"\b(?:this|these|those|here|above|below|following|attached|pictured|screenshots?|pics?"
     r"|photos? (?:of|from)|(?:my|the) (?:code|photo|picture|image|example))\b"
     r"|\[(?:closed|duplicate|on hold|migrated)\]|\.\.\.$|…$",
     re.IGNORECASE,
 )
+_FUNCTION_WORDS = """a about all am an and any anybody anyone anything are as at be been being but by can cant could did
+    do does doesn doing don done dont else ever explain first fix for from get give go going good had happen happened
+    happening happens has have he hello help her him his how hows i idea ideas if in is isn it its just know let like
+    look make may me mean means might most must my need next no not of on one or other our out please possible problem
+    question questions really right same say she should show so solve some somebody someone something tell than thanks
+    that the their them then there they thing things think this to too try understand up us very want was we were what
+    whats when where which who whom whose why will with work works would wrong you your"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""Words that ask, but say nothing of what is asked about."""
 TITLE_WORDS = 3
 """Fewer words seldom make a question one can answer without its description."""
 
@@ -73,9 +83,10 @@ def prose(text: str) -> str:
 
 
 def check_title(title: str) -> str | None:
-    """Self-contained (LIMA §2.1): a question of three words or more that points at nothing outside it."""
+    """Self-contained (LIMA §2.1): a question of three words or more that names a subject and points at nothing else."""
     asks = len(title.split()) >= TITLE_WORDS and _ASKS.search(title)
-    return None if asks and not _POINTS_ELSEWHERE.search(title) else "title_not_self_contained"
+    names = not FUNCTION_WORDS.issuperset(_WORD.findall(title.lower()))
+    return None if asks and names and not _POINTS_ELSEWHERE.search(title) else "title_not_self_contained"
 
 
 def check_length(text: str, limits: tuple[int, int]) -> str | None:

@@ -12,11 +12,12 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
 
     `funnel` has one row per rule in order (and per `group`, e.g. the source: then one panel each with its own rules,
     at most six, the largest first): column `rule` names it, `kept` counts what remained after it. The share that passed
-    the rule stands behind the count. StudyError where the frame is empty or a count rises.
+    the rule stands behind the count: of the rows `entered`, where the frame has this column (rows may be counted in
+    another unit from one rule on), else of the row before. StudyError where the frame is empty or a count rises.
     """
     if funnel.is_empty():
         raise StudyError("funnel: no row to draw; give one row per rule.")
-    panels = _panels(funnel, rule, kept, group)
+    panels = _panels(funnel, kept, group)
     most = max(int(part[kept].max() or 0) for _, part in panels)  # type: ignore[arg-type]
     rows = [len(part) for _, part in panels]
     figure, _ = canvas(0.4 + 0.35 * len(panels) + 0.3 * sum(rows))
@@ -28,7 +29,8 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
         for row, count in enumerate(map(int, part[kept])):
             if before is not None and count > before:
                 raise StudyError(f"funnel: {part[rule][row]!r} left {count} of {before}; a rule can only remove rows.")
-            passed = f"  {100 * count / before:.0f} %" if before else ""
+            entered = int(part["entered"][row]) if "entered" in part.columns and before is not None else before
+            passed = f"  {100 * count / entered:.0f} %" if entered else ""
             axes.barh(row, max(count, 0.8), color=colour(position), height=0.7)
             axes.annotate(
                 f"{count:,}{passed}", (max(count, 0.8), row), xytext=(4, 0), textcoords="offset points", va="center",
@@ -48,10 +50,9 @@ def draw_funnel(funnel: pl.DataFrame, rule: str = "rule", kept: str = "kept", gr
     return figure
 
 
-def _panels(funnel: pl.DataFrame, rule: str, kept: str, group: str | None) -> list[tuple[str, pl.DataFrame]]:
-    """Return title and rows of each panel, rows that repeat a rule merged (the last count stands)."""
+def _panels(funnel: pl.DataFrame, kept: str, group: str | None) -> list[tuple[str, pl.DataFrame]]:
+    """Return title and rows of each panel."""
     if group is None:
-        return [("", funnel.unique(rule, keep="last", maintain_order=True))]
+        return [("", funnel)]
     order = funnel.group_by(group, maintain_order=True).agg(pl.col(kept).max()).sort(kept, descending=True)
-    parts = ((str(name), funnel.filter(pl.col(group) == name)) for name in order[group].head(6))
-    return [(name, part.unique(rule, keep="last", maintain_order=True)) for name, part in parts]
+    return [(str(name), funnel.filter(pl.col(group) == name)) for name in order[group].head(6)]

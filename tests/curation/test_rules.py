@@ -66,14 +66,19 @@ def test_no_references_stay(text: str) -> None:
     assert check_references(text) is None
 
 
-@pytest.mark.parametrize("title", ["How is coffee decaffeinated?", "Why boil hops", "To what does pH refer"])
+@pytest.mark.parametrize(
+    "title", ["How is coffee decaffeinated?", "Why boil hops", "To what does pH refer", "What is T?", "What's a café?"]
+)
 def test_self_contained_titles_stay(title: str) -> None:
     assert check_title(title) is None
 
 
 @pytest.mark.parametrize(
     "title",
-    ["", "Help?", "Coffee storage in glass jars", "Why does this code fail?", "Is the code below right?"],
+    [
+        *("", "Help?", "Coffee storage in glass jars", "Why does this code fail?", "Is the code below right?"),
+        *("Can you help?", "Can anyone help me please?", "What should I do?", "What's wrong with it?"),
+    ],
 )
 def test_other_titles_fall(title: str) -> None:
     assert check_title(title) == "title_not_self_contained"

@@ -94,6 +94,10 @@ def test_funnel_per_exchange():
         {"rule": ["read", "score", "read", "score"], "kept": [100, 10, 50, 0], "exchange": ["a", "a", "b", "b"]}
     )
     assert {"read", "score", "100", "10  10 %", "0  0 %", "a", "b"} <= texts(draw_funnel(frame, group="exchange"))
+    units = pl.DataFrame(
+        {"rule": ["a", "2 minor", "b", "2 minor"], "kept": [90, 40, 20, 19], "entered": [99, 50, 40, 20]}
+    )
+    assert {"90", "40  80 %", "20  50 %", "19  95 %", "2 minor"} <= texts(draw_funnel(units))
     with pytest.raises(StudyError, match="can only remove"):
         draw_funnel(pl.DataFrame({"rule": ["read", "score"], "kept": [1, 2]}))
     with pytest.raises(StudyError, match="no row"):
