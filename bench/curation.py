@@ -12,9 +12,10 @@ and keep one of equal dialogues:
 - BeautifulSoup: the well-known pairer's way, every post's HTML parsed as its row is read, then the same rules on its
   text; as it is slow, on a smaller dump, and compared by bytes a second.
 
+The processes are counted against us too: `ours` is also run with one alone, which tells the way from the processors.
 Each side runs in a process of its own, in turns, the others waiting. Its clock starts when its modules are imported,
 and runs while the processes that it starts import theirs. Its peak memory is the sum over all of its processes, what
-they share counted once, sampled ten times a second.
+they share counted once (and less of what processes of others share with them), sampled ten times a second.
 """
 
 import argparse

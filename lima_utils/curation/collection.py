@@ -77,6 +77,7 @@ def collect(settings: CurationSettings, seed: int, out: Path | None = None) -> C
     except StudyError as error:
         if out is None:
             raise
+        shutil.rmtree(out / SHORT, ignore_errors=True)
         _write_gathered(curated, harvests, settings, out / SHORT)
         raise StudyError(f"{error} What each source gave and dropped is in {out / SHORT}.") from error
     return Collection(curated, harvests, assembly)

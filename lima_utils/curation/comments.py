@@ -17,7 +17,6 @@ The rules, as the paper gives none:
 """
 
 import re
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lima_utils.curation.aside import Shelf
 from lima_utils.curation.dialogues import list_rules, make_dialogue
 from lima_utils.curation.dump import Dump, Outline, parse_row, read_blocks
 from lima_utils.curation.exchanges import Exchange, find_exchanges, read_groups
@@ -87,8 +87,9 @@ def curate_comments(paths: Sequence[Path], settings: CommentSettings, seed: int)
     funnels: dict[str, Funnel] = {}
     dialogues: list[Dialogue] = []
     rejects = [to_rejects([])]
+    rows = Shelf()  # this process's own, as one that is killed tidies nothing up
     with start_workers(sum(exchange.posts.size + comments.size for exchange, comments in exchanges)) as workers:
-        asked = (workers.submit(_examine, exchange, comments, settings, seed) for exchange, comments in exchanges)
+        asked = (workers.submit(_examine, *exchange, settings, seed, rows.folder) for exchange in exchanges)
         examined = workers.in_order(asked, workers.processes)
         for (exchange, _), (made, fallen, funnel) in zip(exchanges, examined, strict=True):
             dialogues += made
@@ -190,26 +191,25 @@ def check_turn(asked: str, replied: str, settings: CommentSettings) -> str | Non
 
 
 def _examine(
-    exchange: Exchange, dump: Dump, settings: CommentSettings, seed: int
+    exchange: Exchange, dump: Dump, settings: CommentSettings, seed: int, folder: Path
 ) -> tuple[list[Dialogue], pl.DataFrame, Funnel]:
-    """Return one exchange's chains, rejects and funnel."""
+    """Return one exchange's chains, rejects and funnel; rows of an archive are laid out in `folder`."""
     rules = settings.answers
     index = index_posts(exchange.posts, rules.skip_damaged)
     pairs, fallen, funnel = pair_posts(exchange.name, index, rules, seed)
     rejects: list[Reject] = []
     openings: dict[int, tuple[Dialogue, str | None, str | None]] = {}
-    with tempfile.TemporaryDirectory(prefix="lima-") as folder:
-        for pair in read_pairs(*lay_out(exchange.posts, pairs, Path(folder))):
-            if pair.question is None or pair.answer is None:
-                if not rules.skip_damaged:
-                    raise damage(exchange.posts, f"at question {pair.id}")
-                rejects.append(Reject(f"{SOURCE}/{exchange.name}/{pair.id}", exchange.name, "damaged_text"))
-                continue
-            made = make_dialogue(exchange, pair.question, pair.answer, rules, pair.key)
-            if isinstance(made, Reject):
-                rejects.append(made)
-            else:
-                openings[pair.answer.id] = (made, pair.question.owner, pair.answer.owner)
+    for pair in read_pairs(*lay_out(exchange.posts, pairs, folder)):
+        if pair.question is None or pair.answer is None:
+            if not rules.skip_damaged:
+                raise damage(exchange.posts, f"at question {pair.id}")
+            rejects.append(Reject(f"{SOURCE}/{exchange.name}/{pair.id}", exchange.name, "damaged_text"))
+            continue
+        made = make_dialogue(exchange, pair.question, pair.answer, rules, pair.key)
+        if isinstance(made, Reject):
+            rejects.append(made)
+        else:
+            openings[pair.answer.id] = (made, pair.question.owner, pair.answer.owner)
     left = len(pairs)
     reasons = Counter(reject.reason for reject in rejects)
     for rule in ("damaged_text", *list_rules(rules)):

@@ -176,10 +176,14 @@ def lay_out(dump: Dump, pairs: pl.DataFrame, folder: Path) -> tuple[Path, pl.Dat
     rows = pl.concat([pairs.select("place", "size"), pairs.select(place="answer_place", size="answer_size")])
     rows = rows.unique().sort("place").with_columns(there=pl.col("size").cast(pl.Int64).cum_sum() - pl.col("size"))
     wanted = rows["place"].to_numpy()
-    with disk_told(), tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+    with disk_told():
+        file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - closed below
+    with file:
         for block in read_blocks(dump):
-            for number in np.flatnonzero(np.isin(block.starts + block.offset, wanted)):
-                file.write(block.piece(int(number)))
+            found = np.flatnonzero(np.isin(block.starts + block.offset, wanted))
+            with disk_told():
+                file.writelines(block.piece(number) for number in found.tolist())
+                file.flush()
     there = pl.col("place", "answer_place").replace_strict(rows["place"], rows["there"], default=None)
     return Path(file.name), pairs.with_columns(there)
 

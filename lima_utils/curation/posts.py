@@ -19,7 +19,7 @@ INDEX = {
     "parent": pl.Int64,
     "score": pl.Int64,
 }
-"""Columns of an index: where the row lies, PostTypeId 1 (question) or 2 (answer), ParentId, Score or null."""
+"""Columns: where the row lies, PostTypeId 1 (question) or 2 (answer), an answer's ParentId, Score or null."""
 SHAPES = (
     ("Id", "PostTypeId", "ParentId", "CreationDate", "Score"),
     ("Id", "PostTypeId", "AcceptedAnswerId", "CreationDate", "Score"),
@@ -96,7 +96,7 @@ def _index(block: Block, heads: Heads) -> tuple[pl.DataFrame, int, list[tuple[in
     certain &= (kind != 2) | given["ParentId"]
     is_post = certain & ((kind == 1) | (kind == 2))
     columns = {name: heads.numbers[key][is_post] for key, name in NUMBERS.items()}
-    columns |= {"place": heads.place[is_post], "size": heads.size[is_post], "orphan": ~given["ParentId"][is_post]}
+    columns |= {"place": heads.place[is_post], "size": heads.size[is_post], "orphan": (kind == 1)[is_post]}
     parent = pl.when(~pl.col("orphan")).then("parent").alias("parent")
     frame = pl.DataFrame(columns).with_columns(parent).select(pl.col(name).cast(to) for name, to in INDEX.items())
     others = int(certain.sum()) - len(frame)
@@ -109,6 +109,7 @@ def _index(block: Block, heads: Heads) -> tuple[pl.DataFrame, int, list[tuple[in
         if numbers["id"] is None or numbers["kind"] is None:
             bad.append((int(heads.place[number]), piece))
         elif numbers["kind"] in (1, 2):
+            numbers["parent"] = numbers["parent"] if numbers["kind"] == 2 else None
             parsed.append({"place": int(heads.place[number]), "size": int(heads.size[number]), **numbers})
         else:
             others += 1

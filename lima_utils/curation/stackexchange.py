@@ -83,9 +83,16 @@ class Tally:
     funnel: Funnel
     """Down to the pairs."""
     pairs: int
+    rows: Path
     rejects: Pile
     reasons: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+
+    def settle(self, folder: Path) -> None:
+        """Let go of what is of no use once all pairs are screened: rejects in memory, and rows laid out in `folder`."""
+        self.rejects.asides()
+        if self.rows.parent == folder:
+            self.rows.unlink(missing_ok=True)
 
     def count(self, settings: StackExchangeSettings) -> Funnel:
         """Return the funnel down to what passed the rules."""
@@ -104,20 +111,24 @@ def screen_exchanges(
     StudyError for a broken dump, or row (unless skipped).
     """
     tallies: dict[str, Tally] = {}
-    rows = Shelf()  # of archives, until all is screened
+    rows = Shelf()  # of archives
 
     def ask(workers: Workers) -> Iterator[Future[Screened]]:
         asked = (workers.submit(pair_exchange, exchange, settings, seed, rows.folder) for exchange in exchanges)
         for paired in workers.in_order(asked, workers.processes):
-            tally = tallies[paired.exchange.name] = Tally(paired.funnel, len(paired.pairs), Pile(shelf))
+            tally = tallies[paired.exchange.name] = Tally(paired.funnel, len(paired.pairs), paired.rows, Pile(shelf))
             tally.rejects.add(paired.rejects)
             for part in paired.pairs.iter_slices(PART):
                 yield workers.submit(screen_pairs, paired.exchange, paired.rows, part, settings)
 
     with start_workers(sum(exchange.posts.size for exchange in exchanges)) as workers:
+        latest: Tally | None = None
         for screened in workers.in_order(ask(workers), AHEAD * workers.processes):
             candidates.add(screened.passed)
             tally = tallies[screened.exchange]
+            if latest is not None and latest is not tally:
+                latest.settle(rows.folder)
+            latest = tally
             tally.rejects.add(screened.rejects)
             tally.reasons.update(screened.rejects["reason"])
             tally.seen.update(screened.seen)

@@ -1,5 +1,6 @@
 """Processes that share the work on large dumps: the rules are Python, which one process runs on one processor."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -14,8 +15,8 @@ from lima_utils.errors import StudyError
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-WORTHWHILE = 256_000_000
-"""Bytes of XML from which on other processes gain more than their start costs."""
+WORTHWHILE = 1_000_000_000
+"""Bytes of XML from which on other processes gain more than their start costs: by LIMA's rules, 0.7 GB do not."""
 MOST = 4
 """Processes at most; each of them holds about 90 MB."""
 
@@ -53,7 +54,13 @@ def start_workers(size: int) -> Iterator[Workers]:
     They are as many as the processors that this process may use (``LOKY_MAX_CPU_COUNT`` makes them fewer), `MOST` at
     most, and none for dumps that this process reads sooner alone.
     """
-    processes = min(MOST, cpu_count()) if size >= WORTHWHILE else 1
+    try:
+        processes = min(MOST, cpu_count()) if size >= WORTHWHILE else 1
+    except ValueError as error:
+        raise StudyError(
+            f"LOKY_MAX_CPU_COUNT is {os.environ.get('LOKY_MAX_CPU_COUNT')!r}, expected a whole number of processes; "
+            "correct the variable or unset it."
+        ) from error
     if processes == 1:
         yield Workers(None, 1)
         return

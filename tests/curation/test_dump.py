@@ -46,7 +46,7 @@ def oracle(path: Path) -> list[tuple[int | None, ...]]:
     for row in etree.parse(path, etree.XMLParser(resolve_entities=False)).getroot().iter("row"):
         numbers = [to_number(row.get(key)) for key in ("Id", "PostTypeId", "ParentId", "Score")]
         if numbers[1] in (1, 2):
-            found.append(tuple(numbers))
+            found.append((*numbers[:2], numbers[2] if numbers[1] == 2 else None, numbers[3]))
     return found
 
 
