@@ -17,7 +17,10 @@ class StudyError(Exception):
 
 
 def exit_with_sentence(main: Callable[P, int | None]) -> Callable[P, int]:
-    """Wrap a command line's ``main``: StudyError and failing file operations become one line and exit code 2."""
+    """Wrap a command line's ``main``: StudyError and failing file operations become one line and exit code 2.
+
+    An interrupt from the keyboard becomes one line and 130.
+    """
 
     @functools.wraps(main)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
@@ -27,6 +30,9 @@ def exit_with_sentence(main: Callable[P, int | None]) -> Callable[P, int]:
             print(f"error: {error}", file=sys.stderr)
         except OSError as error:
             print(f"error: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("error: interrupted.", file=sys.stderr)
+            return 130
         return 2
 
     return wrapped

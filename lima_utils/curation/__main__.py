@@ -1,6 +1,7 @@
 """Command line of curation: ``python -m lima_utils.curation assemble --profile NAME`` and its parts."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -198,4 +199,5 @@ def _finish(curated: Curated, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders and processes go too
     sys.exit(main())

@@ -59,7 +59,7 @@ class Pile:
             self._set_aside()
 
     def read(self) -> pl.DataFrame:
-        """Return all rows that were added; there have to be some."""
+        """Return all rows that were added; something has to have been added, if only a frame without rows."""
         return pl.concat([*(aside.read() for aside in self._asides), *self._waiting])
 
     def asides(self) -> list[Aside]:
@@ -70,7 +70,7 @@ class Pile:
     def _set_aside(self) -> None:
         if any(map(len, self._waiting)):
             self._asides.append(self._shelf.set_aside(pl.concat(self._waiting)))
-        self._waiting.clear()
+            self._waiting.clear()
 
 
 @contextmanager

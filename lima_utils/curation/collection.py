@@ -24,6 +24,7 @@ from lima_utils.curation.harvest import Harvest
 from lima_utils.curation.messages import read_messages
 from lima_utils.curation.sampling import draw_group, keep_drawn, take_best
 from lima_utils.curation.settings import CurationSettings
+from lima_utils.curation.shortlist import read_selection
 from lima_utils.curation.source_settings import AssemblySettings, OwnDialogues, Quota, SourcesSettings
 from lima_utils.curation.sources import curate_sources, write_sources
 from lima_utils.curation.stackexchange import curate_stackexchange, write_curated
@@ -71,13 +72,15 @@ def collect(settings: CurationSettings, seed: int, out: Path | None = None) -> C
     if settings.messages:
         harvests.append(read_messages(list(settings.messages), "own"))
     _demand_quotas([row for harvest in harvests for row in harvest.kept], settings, wanted)
+    _demand_ids([row for harvest in harvests for row in harvest.kept])
     frames = [one.dialogues for one in curated.values()] + [one.dialogues for one in harvests]
     try:
         assembly = assemble(frames, wanted, seed, reserve=frozenset(reserve))
     except StudyError as error:
         if out is None:
             raise
-        shutil.rmtree(out / SHORT, ignore_errors=True)
+        for name in ("stackexchange", "comments"):
+            shutil.rmtree(out / SHORT / name, ignore_errors=True)
         _write_gathered(curated, harvests, settings, out / SHORT)
         raise StudyError(f"{error} What each source gave and dropped is in {out / SHORT}.") from error
     return Collection(curated, harvests, assembly)
@@ -94,11 +97,25 @@ def _demand_quotas(rows: Sequence[Dialogue], settings: CurationSettings, wanted:
         )
 
 
+def _demand_ids(rows: Sequence[Dialogue]) -> None:
+    """Raise StudyError where one id stands for two different dialogues, of which one would be lost."""
+    first: dict[str, Dialogue] = {}
+    for row in rows:
+        other = first.setdefault(row.id, row)
+        if row.messages != other.messages:
+            raise StudyError(
+                f"The id {row.id!r} stands for two different dialogues (of the sources {other.source!r} and "
+                f"{row.source!r}); ids must be unique: rename one of the files, or give its rows an `id` of their own."
+            )
+
+
 def write_collection(collection: Collection, settings: CurationSettings, seed: int, out: Path) -> None:
     """Write what each source gave and dropped, then the assembled set, its dialogues.parquet last of all."""
     _write_gathered(collection.curated, collection.harvests, settings, out)
     write_assembly(collection.assembly, settings.assembly or AssemblySettings(), seed, out)
-    shutil.rmtree(out / SHORT, ignore_errors=True)
+    short = out / SHORT / "shortlist.csv"
+    if not (short.exists() and read_selection(short)):  # what a reader wrote in it is kept
+        shutil.rmtree(out / SHORT, ignore_errors=True)
 
 
 def _write_gathered(

@@ -5,6 +5,7 @@ A row is ``{"messages": [{"role": "user", "content": "…"}, …]}``; ``id``, ``
 be right: the first flaw stops the reading with a sentence that names file and line.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,17 +37,21 @@ def read_messages(
 ) -> Harvest:
     """Return the dialogues of JSON lines files; ids are made from file name and line where rows have none.
 
+    Files of one name are told apart by their folders.
+
     A row's own ``source``, ``license`` and ``author`` go before the arguments. Training rows must end with the
     assistant, test rows with the user; development rows may do either. StudyError for the first row that is wrong.
     """
     harvest = Harvest(source, "row", ())
     places: dict[str, str] = {}
-    for path in sorted(paths, key=lambda path: path.name):
+    namesakes = {stem for stem, n in Counter(path.stem for path in paths).items() if n > 1}
+    for path in sorted(paths, key=lambda path: (path.name, path.parent.name)):
+        name = f"{path.parent.name}-{path.stem}" if path.stem in namesakes else path.stem
         for line in JsonLines(path):
             place = f"{path}:{line.number}"
             if line.value is None:
                 raise StudyError(f"{place}: {_PROBLEMS[line.problem or 'not_json']}; mend or remove it.")
-            row = read_row(line.value, place, f"{source}/{path.stem}/{line.number}", source, split)
+            row = read_row(line.value, place, f"{source}/{name}/{line.number}", source, split)
             if row.id in places:
                 raise StudyError(f"{place}: the id {row.id!r} was used in {places[row.id]}; ids must be unique.")
             places[row.id] = place

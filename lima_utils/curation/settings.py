@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from lima_utils.curation.source_settings import AssemblySettings, SourcesSettings
 from lima_utils.settings import Settings
@@ -69,7 +69,7 @@ class AblationSettings(Settings):
 
     n: int = Field(default=2000, ge=1)
     """Dialogues of the filtered, the unfiltered and the wikiHow set."""
-    quantities: tuple[int, ...] = (2000, 4000, 8000, 16000, 32000)
+    quantities: tuple[PositiveInt, ...] = (2000, 4000, 8000, 16000, 32000)
     """Sizes of the filtered sets of the ablation of quantity."""
 
 

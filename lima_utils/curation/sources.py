@@ -52,6 +52,12 @@ def _require(settings: SourcesSettings) -> None:
 def _curate_reddit(settings: SourcesSettings) -> list[Harvest]:
     selection = read_selection(settings.selection) if settings.selection else {}
 
+    if strange := sorted(row_id for row_id in selection if not row_id.startswith(("writingprompts/", "askreddit/"))):
+        raise StudyError(
+            f"{settings.selection}: {strange[0]!r} is no id of a shortlist, expected writingprompts/… or askreddit/…; "
+            "copy the id from shortlist.csv."
+        )
+
     def choose(source: str) -> dict[str, bool]:
         return {row_id: keep for row_id, keep in selection.items() if row_id.startswith(f"{source}/")}
 
@@ -70,7 +76,8 @@ def _curate_reddit(settings: SourcesSettings) -> list[Harvest]:
 def write_sources(harvests: Iterable[Harvest], out: Path, selection: Path | None = None) -> None:
     """Write sources.parquet, source_rejects.parquet, source_funnels.json and shortlist.csv to the folder `out`.
 
-    The shortlist carries over the choices and notes of the `selection` file, so that it can be edited further.
+    The shortlist carries over the choices and notes of the `selection` file, without one those of an earlier shortlist,
+    so that what a reader wrote is never lost.
     """
     harvests = list(harvests)
     ensure_directory(out)
@@ -80,4 +87,5 @@ def write_sources(harvests: Iterable[Harvest], out: Path, selection: Path | None
     write_frame(out / "source_rejects.parquet", pl.concat([empty, *named]))
     write_json(out / "source_funnels.json", [harvest.funnel for harvest in harvests])
     if shortlist := [row for harvest in harvests for row in harvest.shortlist]:
-        write_shortlist(out / "shortlist.csv", shortlist, selection)
+        path = out / "shortlist.csv"
+        write_shortlist(path, shortlist, selection or (path if path.exists() else None))

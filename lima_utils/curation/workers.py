@@ -1,6 +1,7 @@
 """Processes that share the work on large dumps: the rules are Python, which one process runs on one processor."""
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -47,6 +48,11 @@ class Workers:
             yield waiting.popleft().result()
 
 
+def _leave_interrupts() -> None:
+    """Leave an interrupt from the keyboard, which reaches all processes, to the one that started the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def start_workers(size: int) -> Iterator[Workers]:
     """Yield workers for dumps of `size` bytes; StudyError where a process of theirs is killed.
@@ -64,7 +70,7 @@ def start_workers(size: int) -> Iterator[Workers]:
     if processes == 1:
         yield Workers(None, 1)
         return
-    executor = ProcessPoolExecutor(processes, env={"POLARS_MAX_THREADS": "1"})
+    executor = ProcessPoolExecutor(processes, initializer=_leave_interrupts, env={"POLARS_MAX_THREADS": "1"})
     try:
         yield Workers(executor, processes)
     except BrokenProcessPool as error:

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -289,8 +290,47 @@ def test_what_falls_short_is_named_in_one_sentence_and_the_earlier_set_stays(
     assert before.items() <= after.items()
     told = {str(path.relative_to(out / SHORT)) for path in after.keys() - before.keys()}
     assert told > {"shortlist.csv", "source_rejects.parquet", "stackexchange/funnel.json"}
+    capsys.readouterr()
+    shortlist = out / SHORT / "shortlist.csv"
+    chosen = shortlist.read_text().replace(",,,", ",no,dull,", 1)
+    assert ",no,dull," in chosen
+    shortlist.write_text(chosen)
+    assert run(monkeypatch, profile(), out) == 2  # falls short again: the choice is still there
+    assert shortlist.read_text() == chosen
     assert run(monkeypatch, profile(wikihow=3, stackexchange=5), out) == 0
+    assert shortlist.read_text() == chosen
+    shutil.rmtree(out / SHORT)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_choice_in_an_earlier_shortlist_is_carried_over(
+    profile: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert run(monkeypatch, profile(), out) == 0
+    chosen = (out / "shortlist.csv").read_text().replace(",,,", ",no,dull,", 1)
+    assert ",no,dull," in chosen
+    (out / "shortlist.csv").write_text(chosen)
+    assert run(monkeypatch, profile(), out) == 0
+    assert (out / "shortlist.csv").read_text() == chosen
+
+
+def test_files_of_one_name_are_told_apart_and_one_id_for_two_dialogues_is_refused(tmp_path: Path) -> None:
+    own = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "d.jsonl"
+        turns = [
+            {"role": role, "content": f"{role} of {name}, {prose((role, name), 9)}"} for role in ("user", "assistant")
+        ]
+        path.write_text(json.dumps({"messages": turns}) + "\n")
+        own.append(path)
+    quotas = AssemblySettings(quotas=(Quota(split="train", source="own", n=2),))
+    taken = collect(CurationSettings(messages=tuple(own), assembly=quotas), 0).assembly.dialogues
+    assert sorted(taken["id"]) == ["own/a-d/1", "own/b-d/1"]
+    rows = tuple(OwnDialogues(path=path, source="own") for path in own)
+    with pytest.raises(StudyError, match=r"The id 'own/d/1' stands for two different dialogues"):
+        collect(CurationSettings(sources=SourcesSettings(own=rows), assembly=quotas), 0)
 
 
 @pytest.mark.parametrize("name", ["paper", "gpu", "laptop"])

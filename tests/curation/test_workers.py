@@ -1,16 +1,19 @@
 """Work shared between processes: results in order, errors told as in one process."""
 
+import gc
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import py7zr
 import pytest
 
 from lima_utils.curation import workers as workers_module
 from lima_utils.curation.comments import curate_comments
-from lima_utils.curation.dump import parse_row
+from lima_utils.curation.dump import Dump, parse_row
 from lima_utils.curation.settings import CommentSettings, StackExchangeSettings
 from lima_utils.curation.stackexchange import curate_stackexchange
 from lima_utils.curation.workers import start_workers
@@ -56,6 +59,54 @@ def test_a_killed_process_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(workers_module, "cpu_count", lambda: 2)
     with pytest.raises(StudyError, match="was killed"), start_workers(workers_module.WORTHWHILE) as workers:
         workers.submit(signal.raise_signal, signal.SIGKILL).result()
+
+
+def test_no_more_processes_are_started_than_memory_is_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "cpu_count", lambda: 64)
+    with start_workers(workers_module.WORTHWHILE) as workers:
+        assert workers.processes == 4
+
+
+def test_a_wrong_number_of_processors_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "two")
+    with pytest.raises(StudyError, match="LOKY_MAX_CPU_COUNT is 'two'"), start_workers(workers_module.WORTHWHILE):
+        pass
+
+
+def test_the_size_of_a_dump_is_that_of_its_xml(tmp_path: Path) -> None:
+    (tmp_path / "Posts.xml").write_bytes(b" " * 1000)
+    assert Dump(tmp_path / "Posts.xml").size == 1000
+    assert Dump(tmp_path / "Posts.xml", "in/an/archive.xml").size == 5000
+
+
+def test_comments_and_archives_give_the_same_in_several_processes(
+    realdata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "WORTHWHILE", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    for name in ("temp", "archives"):
+        (tmp_path / name).mkdir()
+    for folder in sorted((realdata / "stackexchange").iterdir()):
+        with py7zr.SevenZipFile(tmp_path / "archives" / f"{folder.name}.7z", "w") as archive:
+            for name in ("Posts.xml", "Comments.xml"):
+                if (folder / name).exists():
+                    archive.write(folder / name, name)
+    rules = StackExchangeSettings(min_score=3, answer_chars=(200, 4096))
+    chains, plain = [], []
+    dumps = realdata / "stackexchange"
+    for processes, source in ((1, dumps), (2, dumps), (2, tmp_path / "archives")):
+        monkeypatch.setattr(workers_module, "cpu_count", lambda processes=processes: processes)
+        chains.append(curate_comments([source], CommentSettings(n=9), 0))
+        plain.append(curate_stackexchange([source], rules, 0))
+    for made in (chains, plain):
+        assert len(made[0].dialogues) > 5
+        for other in made[1:]:
+            assert other.funnel == made[0].funnel
+            assert other.dialogues.equals(made[0].dialogues)
+            assert other.rejects.equals(made[0].rejects)
+    del chains, plain, made, other
+    gc.collect()
+    assert not list((tmp_path / "temp").iterdir())
 
 
 @pytest.mark.usefixtures("processes")
