@@ -119,7 +119,7 @@ def _parse(number: int, raw: bytes) -> Line:
         return Line(number, None, "not_utf_8")
     try:
         value = json.loads(text)
-        flaw = _find_flaw(value) if "\\u" in text else None
+        flaw = find_flaw(value) if "\\u" in text else None
     except (ValueError, RecursionError):
         return Line(number, None, "not_json")
     if not isinstance(value, dict):
@@ -127,12 +127,12 @@ def _parse(number: int, raw: bytes) -> Line:
     return Line(number, None, flaw) if flaw else Line(number, value, None)
 
 
-def _find_flaw(value: Any) -> str | None:
+def find_flaw(value: Any) -> str | None:
     """Return what makes a decoded value unfit to be stored as UTF-8 text: escapes can hide what raw bytes may not."""
     if isinstance(value, dict):
-        return next((flaw for pair in value.items() for flaw in map(_find_flaw, pair) if flaw), None)
+        return next((flaw for pair in value.items() for flaw in map(find_flaw, pair) if flaw), None)
     if isinstance(value, list):
-        return next((flaw for flaw in map(_find_flaw, value) if flaw), None)
+        return next((flaw for flaw in map(find_flaw, value) if flaw), None)
     if not isinstance(value, str):
         return None
     if "\0" in value:

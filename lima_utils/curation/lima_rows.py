@@ -6,12 +6,11 @@ dialogues of the source ``lima`` whose group is the source named by the release.
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from lima_utils.curation.harvest import Harvest
-from lima_utils.curation.json_lines import JsonLines
+from lima_utils.curation.json_lines import JsonLines, find_flaw
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue, Message, Split
 
@@ -66,7 +65,8 @@ def read_lima(path: Path, split: Split = "train") -> Harvest:
     rows = _read_array(path) if _starts_with_array(path) else _read_lines(path, harvest)
     groups = [name for name, n in _ORDER for _ in range(n)]
     # 1,029 rows: the circulating copy that lost one multi-turn row at the end.
-    ordered = split == "train" and len(rows) in (len(groups), len(groups) - 1)
+    complete = len(rows) in (len(groups), len(groups) - 1) and rows[-1][0] < len(groups)
+    ordered = split == "train" and complete
     for place, row in rows:
         row_id = f"lima/{split}/{place:04d}"
         turns = _list_turns(row)
@@ -81,6 +81,9 @@ def read_lima(path: Path, split: Split = "train") -> Harvest:
             {"role": "assistant" if number % 2 else "user", "content": text} for number, text in enumerate(turns)
         ]
         group = row.get("source") if isinstance(row.get("source"), str) else groups[place] if ordered else None
+        if flaw := find_flaw([*turns, group]):
+            harvest.reject(row_id, flaw)
+            continue
         harvest.kept.append(
             Dialogue(row_id, "lima", messages, split=split, group=group, url=_URL, license=LICENSE, author=REPOSITORY)
         )
@@ -118,10 +121,10 @@ def _list_turns(row: dict[str, Any]) -> list[str] | str:
         history = row.get("history") or []
         try:
             history = json.loads(history) if isinstance(history, str) else history
-        except ValueError:
+        except (ValueError, RecursionError):
             return "wrong_types"
         prompt = "\n\n".join(text for text in (row["instruction"], row.get("input")) if isinstance(text, str) and text)
-        if not isinstance(history, list) or not all(isinstance(pair, Sequence) for pair in history):
+        if not isinstance(history, list) or not all(isinstance(pair, list) for pair in history):
             return "wrong_types"
         turns = [*(turn for pair in history for turn in pair), prompt, row["output"]]
     elif "prompt" in row:

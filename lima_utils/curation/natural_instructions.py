@@ -9,6 +9,7 @@ is a template, so that it can be read and repeated:
   with a capital and a full stop.
 """
 
+import hashlib
 import json
 import random
 import re
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from lima_utils.curation.harvest import Harvest
+from lima_utils.curation.json_lines import find_flaw
 from lima_utils.curation.source_settings import NaturalInstructionsSettings
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue
 
 RULES = (
+    "same_task_twice",
     "missing_keys",
     "not_english",
     "not_a_generation_task",
@@ -41,6 +44,7 @@ LEADS = {
     "Data to Text": "The data can be put into words like this:",
     "Translation": "Here is the translation:",
 }
+_USED_KEYS = ("Definition", "Categories", "URL", "Contributors", "Instance License")
 _MAX_BYTES = 2**28  # the largest task of the collection has about 20 MB
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _DESCRIBES_INPUT = re.compile(
@@ -72,7 +76,7 @@ def curate_natural_instructions(paths: Sequence[Path], settings: NaturalInstruct
         )
     harvest = Harvest("natural-instructions", "task", RULES)
     pools: dict[str, list[Dialogue]] = defaultdict(list)
-    for name, file in sorted({file.stem: file for file in sorted(files)}.items()):
+    for name, file in sorted(_name_tasks(files, harvest).items()):
         row = _read_task(file, name, settings, seed, harvest)
         if isinstance(row, str):
             harvest.reject(f"natural-instructions/{name}", row)
@@ -84,6 +88,35 @@ def curate_natural_instructions(paths: Sequence[Path], settings: NaturalInstruct
         if row.id not in chosen:
             harvest.reject(row.id, "not_sampled", row.group)
     return harvest
+
+
+def _name_tasks(files: Sequence[Path], harvest: Harvest) -> dict[str, Path]:
+    """Return name → file: the file's own name, with a digest of the content where several tasks share it."""
+    same_name: dict[str, list[Path]] = defaultdict(list)
+    distinct = {(file.stem, file.resolve()): file for file in sorted(files, reverse=True)}
+    for file in sorted(distinct.values()):
+        same_name[file.stem].append(file)
+    named: dict[str, Path] = {}
+    for name, namesakes in same_name.items():
+        tasks = _drop_copies(namesakes, harvest) if len(namesakes) > 1 else {"": namesakes[0]}
+        for digest, file in tasks.items():
+            # A digest and not the folder's name: folders are moved, and may have the same name themselves.
+            named[f"{name}-{digest}" if len(tasks) > 1 else name] = file
+    return named
+
+
+def _drop_copies(files: Sequence[Path], harvest: Harvest) -> dict[str, Path]:
+    """Return digest → file, without the files that repeat an earlier one byte by byte."""
+    tasks: dict[str, Path] = {}
+    for file in files:
+        if tasks.setdefault(_digest(file), file) is not file:
+            harvest.reject(f"natural-instructions/{file.stem}", "same_task_twice", f"{file.parent.name}/{file.name}")
+    return tasks
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:12]
 
 
 def _sample(pools: dict[str, list[Dialogue]], n: int, seed: int) -> list[Dialogue]:
@@ -103,6 +136,8 @@ def _read_task(
     file: Path, name: str, settings: NaturalInstructionsSettings, seed: int, harvest: Harvest
 ) -> Dialogue | str:
     task = _load(file)
+    if flaw := find_flaw([_list(task.get(key)) for key in _USED_KEYS]):
+        return flaw
     definition, category = _first(task.get("Definition")), _first(task.get("Categories"))
     examples = task.get("Instances")
     if not definition or not category or not isinstance(examples, list):
@@ -169,9 +204,10 @@ def _list_examples(examples: list[Any], settings: NaturalInstructionsSettings) -
             continue
         source, answer = _first(example.get("input")), _first(example.get("output"))
         if source and answer and low_in <= len(source) <= high_in and low_out <= len(answer) <= high_out:
-            text = source + answer
-            if "\0" not in text and text.encode("utf-8", "replace").decode("utf-8") == text:
-                fitting.add((str(example.get("id") or place), source, answer))
+            given = example.get("id")
+            name = str(given) if given and isinstance(given, str | int | float) else str(place)
+            if not find_flaw([name, source, answer]):
+                fitting.add((name, source, answer))
     return sorted(fitting)
 
 

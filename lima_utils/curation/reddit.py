@@ -6,7 +6,7 @@ Deleted, removed and adult posts, those of moderators and those that are no text
 import csv
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +58,7 @@ def read_submissions(paths: Sequence[Path], subreddit: str, min_score: int, harv
 
     Does not depend on the order of files or lines. StudyError for a file that cannot be read as what its name says.
     """
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = list_files(paths)
     if not files:
         raise StudyError(f"r/{subreddit}: no submissions given; expected .zst, .jsonl or .csv files.")
     found: dict[str, Submission | str] = {}
@@ -86,6 +86,11 @@ def read_submissions(paths: Sequence[Path], subreddit: str, min_score: int, harv
         else:
             usable[key] = final
     return usable
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files among `paths` and those in the folders among them."""
+    return [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
 
 
 def _rank_crawl(verdict: Submission | str) -> tuple[int, int, str]:
@@ -131,14 +136,22 @@ def _read_table(path: Path, harvest: Harvest) -> Iterator[tuple[int, dict[str, A
             if not {"id", "title", "score"} <= set(reader.fieldnames or ()):
                 raise StudyError(f"{path}: expected a CSV with at least the columns id, title and score.")
             for row in reader:
-                text = "".join(value for value in row.values() if isinstance(value, str))
-                if None in row or "\ufffd" in text or "\0" in text:
-                    flaw = "wrong_columns" if None in row else "not_utf_8" if "\ufffd" in text else "nul_byte"
+                if flaw := find_table_flaw(row):
                     harvest.reject(f"{path.name}:{reader.line_num}", flaw)
                 else:
                     yield reader.line_num, row
         except csv.Error as error:
             raise StudyError(f"{path}:{reader.line_num}: not readable as CSV ({error}); mend it.") from error
+
+
+def find_table_flaw(row: Mapping[Any, Any]) -> str | None:
+    """Return what makes a row of `csv.DictReader` unfit for use; its file is read with ``errors="replace"``."""
+    if None in row:
+        return "wrong_columns"
+    text = "".join(value for value in row.values() if isinstance(value, str))
+    if "\ufffd" in text:
+        return "not_utf_8"
+    return "nul_byte" if "\0" in text else None
 
 
 def _check(row: dict[str, Any], min_score: int) -> Submission | tuple[str | None, str]:

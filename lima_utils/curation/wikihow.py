@@ -18,8 +18,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lima_utils.curation.harvest import Harvest
-from lima_utils.curation.json_lines import JsonLines
+from lima_utils.curation.json_lines import JsonLines, find_flaw
 from lima_utils.curation.markup import clean
+from lima_utils.curation.reddit import find_table_flaw
 from lima_utils.curation.source_settings import WikihowSettings
 from lima_utils.errors import StudyError
 from lima_utils.records import Dialogue
@@ -151,6 +152,9 @@ def _read_sections(path: Path, articles: dict[str, _Article], harvest: Harvest) 
             missing = [key for key in ("url", "section_id", "step_texts") if key not in row]
             harvest.reject(row_id, "missing_keys" if missing else "wrong_types", ", ".join(missing) or None)
             continue
+        if not _is_address(url):
+            harvest.reject(row_id, "wrong_types", f"no address: {url}")
+            continue
         article = articles.setdefault(url, _Article(url))
         text = (_read_text(row, "heading") or "", steps)
         if number in article.sections:
@@ -164,6 +168,14 @@ def _read_sections(path: Path, articles: dict[str, _Article], harvest: Harvest) 
                 setattr(article, name, value)
         if category := _read_text(row, "category"):
             article.categories.add(category)
+
+
+def _is_address(url: str) -> bool:
+    """Say whether an article can be named after a URL."""
+    try:
+        return find_flaw(unquote(urlsplit(url).path)) is None
+    except ValueError:  # e.g. a bracket that opens an IPv6 address
+        return False
 
 
 def _list_steps(value: Any) -> list[str] | None:
@@ -184,7 +196,7 @@ def _read_text(row: dict[str, Any], name: str) -> str | None:
 
 
 def _read_table(path: Path, articles: dict[str, _Article], harvest: Harvest) -> None:
-    for number, row in _list_rows(path):
+    for number, row in _list_rows(path, harvest):
         link = (row.get("Link") or "").strip()
         article = articles.get(link)
         if article is None:
@@ -198,8 +210,8 @@ def _read_table(path: Path, articles: dict[str, _Article], harvest: Harvest) -> 
         article.title = max(article.title or "", row["Title"].strip())
 
 
-def _list_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+def _list_rows(path: Path, harvest: Harvest) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         try:
             if not {"Category", "Title", "Link"} <= set(reader.fieldnames or ()):
@@ -207,7 +219,10 @@ def _list_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     f"{path}: expected a CSV with the columns Category, Title and Link; see its first line."
                 )
             for row in reader:
-                yield reader.line_num, row
+                if flaw := find_table_flaw(row):
+                    harvest.reject(f"{path.name}:{reader.line_num}", flaw)
+                else:
+                    yield reader.line_num, row
         except csv.Error as error:
             raise StudyError(f"{path}:{reader.line_num}: not readable as CSV ({error}); mend the line.") from error
 

@@ -113,7 +113,12 @@ def _find_stories(
 ) -> dict[str, _Story]:
     """Return the best story of each wanted thread: the highest score, then the earliest, then the smallest id."""
     best: dict[str, _Story] = {}
-    for path in paths:
+    files = reddit.list_files(paths)
+    if paths and not files:
+        raise StudyError(
+            f"{', '.join(map(str, paths))}: no comments of Reddit in it; expected .zst or .jsonl files, or give none."
+        )
+    for path in files:
         if path.suffix not in (".zst", ".jsonl", ".ndjson", ".json"):
             raise StudyError(f"{path}: expected comments of Reddit as .zst or .jsonl.")
         lines = JsonLines(path, containing=b"WritingPrompts" if path.suffix == ".zst" else b"")
@@ -136,8 +141,9 @@ def _find_stories(
     return best
 
 
-def _key(story: _Story) -> tuple[int, int, str, str]:
-    return story.score, story.earlier, story.id, story.text
+def _key(story: _Story) -> tuple[int, int, str, str, str, str]:
+    """Order stories by all that is written of them; of two copies of one comment the later edit is the greater."""
+    return story.score, story.earlier, story.id, story.revised or "", story.text, story.author
 
 
 def _read_story(row: dict[str, Any], thread: str, settings: WritingPromptsSettings) -> _Story | str:

@@ -67,6 +67,34 @@ def test_the_alpaca_like_form(tmp_path: Path) -> None:
     assert harvest.rejects["reason"].to_list() == ["wrong_types", "wrong_types"]
 
 
+def test_flawed_text_and_history_of_the_alpaca_like_form_fall_with_a_reason(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "a \ud800 b", "output": "So."},
+        {"instruction": "And?", "output": "a \0 b"},
+        {"instruction": "And?", "output": "So.", "history": r'[["Hi", "\ud800"]]'},
+        {"instruction": "And?", "output": "So.", "history": "[" * 200_000},
+        {"instruction": "And?", "output": "So.", "history": '["ab"]'},
+    ]
+    path = tmp_path / "alpaca.json"
+    path.write_text(json.dumps(rows))
+    harvest = read_lima(path)
+    assert [reject.reason for reject in harvest.fallen] == [
+        "lone_surrogate",
+        "nul_byte",
+        "lone_surrogate",
+        "wrong_types",
+        "wrong_types",
+    ]
+    assert not harvest.kept
+    assert len(harvest.rejects) == 5
+
+
+def test_a_file_with_an_additional_line_names_no_sources(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n" + (json.dumps({"conversations": ["Why?", "Because."]}) + "\n") * 1030)
+    assert {row.group for row in read_lima(path).kept} == {None}
+
+
 def test_what_is_not_json_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
     path.write_text("[{")

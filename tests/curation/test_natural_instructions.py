@@ -104,6 +104,54 @@ def test_a_category_is_drawn_first_and_a_task_gives_one_example(tmp_path: Path) 
     assert curate_natural_instructions(files, settings, 6).kept != harvest.kept
 
 
+def test_tasks_of_one_name_are_all_read_in_any_order(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("ni1", "ni2", "ni3")]
+    for folder, text in zip(folders, ("rain", "snow", "snow"), strict=True):
+        folder.mkdir()
+        write(
+            folder,
+            task1={"Instances": [{"id": "t", "input": f"A long text about the {text}.", "output": "it falls all day"}]},
+        )
+    write(folders[0], task2={})
+    harvest = curate_natural_instructions(folders, SETTINGS, 0)
+    assert len({row.id for row in harvest.kept}) == len(harvest.kept) == 3
+    assert "natural-instructions/task2/t-1" in {row.id for row in harvest.kept}
+    assert harvest.rejects["reason"].to_list() == ["same_task_twice"]
+    again = curate_natural_instructions(folders[::-1], SETTINGS, 0)
+    assert again.kept == harvest.kept
+    assert again.rejects.equals(harvest.rejects)
+    copies = curate_natural_instructions(folders[1:], SETTINGS, 0)
+    assert [row.id for row in copies.kept] == ["natural-instructions/task1/t"]
+
+
+def test_a_file_named_twice_is_one_task(tmp_path: Path) -> None:
+    write(tmp_path, task1={})
+    harvest = curate_natural_instructions([tmp_path, tmp_path / "task1.json"], SETTINGS, 0)
+    assert [row.id for row in harvest.kept] == ["natural-instructions/task1/t-1"]
+    assert not harvest.fallen
+
+
+def test_text_that_is_no_utf_8_falls_with_a_reason(tmp_path: Path) -> None:
+    instance = {"id": "a \ud800 b", "input": "A long text about the rain.", "output": "it rains a lot"}
+    write(
+        tmp_path,
+        defined={"Definition": ["Summarize \ud800 it."]},
+        linked={"URL": ["https://\ud800"]},
+        written={"Contributors": ["A \ud800"]},
+        zero={"Contributors": ["A \0"]},
+        named={"Instances": [instance]},
+    )
+    harvest = curate_natural_instructions([tmp_path], SETTINGS, 0)
+    assert harvest.kept == []
+    assert dict(harvest.rejects.select("id", "reason").iter_rows()) == {
+        "natural-instructions/defined": "lone_surrogate",
+        "natural-instructions/linked": "lone_surrogate",
+        "natural-instructions/written": "lone_surrogate",
+        "natural-instructions/zero": "nul_byte",
+        "natural-instructions/named": "no_fitting_example",
+    }
+
+
 def test_mistakes_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no task found"):
         curate_natural_instructions([tmp_path], SETTINGS, 0)

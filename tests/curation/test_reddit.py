@@ -183,6 +183,33 @@ def test_the_order_of_files_and_lines_does_not_matter(tmp_path: Path) -> None:
     assert "writingprompts/p4" in results[0].rejects.filter(reason="deleted")["id"]
 
 
+def test_comments_may_be_a_folder(tmp_path: Path) -> None:
+    posts = write(tmp_path / "p.jsonl", [post("a"), post("b")])
+    folder = tmp_path / "comments"
+    folder.mkdir()
+    with pytest.raises(StudyError, match="comments: no comments of Reddit in it"):
+        curate_writing_prompts([posts], [folder], SETTINGS)
+    files = [write(folder / "1.jsonl", [comment("x", "a")]), write(folder / "2.zst", [comment("y", "b")])]
+    harvest = curate_writing_prompts([posts], [folder], SETTINGS)
+    assert len(harvest.kept) == 2
+    assert harvest.kept == curate_writing_prompts([posts], files, SETTINGS).kept
+
+
+def test_of_two_copies_of_a_comment_the_later_edit_is_taken_in_any_order(tmp_path: Path) -> None:
+    posts = write(tmp_path / "p.jsonl", [post("a")])
+    files = [
+        write(tmp_path / "1.jsonl", [comment("x", "a", created_utc=1_400_000_000, author="one")]),
+        write(tmp_path / "2.jsonl", [comment("x", "a", created_utc=1_400_000_000, author="one", edited=1_500_000_000)]),
+        write(tmp_path / "3.jsonl", [comment("x", "a", created_utc=1_400_000_000, author="two")]),
+    ]
+    forth = curate_writing_prompts([posts], files, SETTINGS).kept
+    assert forth == curate_writing_prompts([posts], files[::-1], SETTINGS).kept
+    assert forth[0].revised == "2017-07-14"
+    pair = [files[0], files[2]]
+    forth = curate_writing_prompts([posts], pair, SETTINGS).kept
+    assert forth == curate_writing_prompts([posts], pair[::-1], SETTINGS).kept
+
+
 @pytest.mark.parametrize(
     ("title", "flair", "prompt"),
     [

@@ -140,6 +140,34 @@ def test_titles_and_categories_come_from_the_table(tmp_path: Path) -> None:
     assert harvest.seen["title_without_text"] == 1
 
 
+def test_an_address_that_is_none_falls_with_a_reason(tmp_path: Path) -> None:
+    rows = [
+        section("Fold-a-Map", 0, "Open it wide."),
+        {**section("", 0, "Bake it."), "url": "http://[foo/Bake-a-Cake"},
+        section("Bake-a%00Cake", 0, "Bake it."),
+    ]
+    harvest = curate_wikihow([write(tmp_path / "a.jsonl", rows)], SMALL, 0)
+    assert [row.id for row in harvest.kept] == ["wikihow/Fold-a-Map"]
+    assert dict(harvest.rejects.select("id", "reason").iter_rows()) == {
+        "a.jsonl:2": "wrong_types",
+        "a.jsonl:3": "wrong_types",
+    }
+
+
+def test_flawed_rows_of_the_table_are_rejected(tmp_path: Path) -> None:
+    link = b"https://www.wikihow.com/Fold-Map"
+    write(tmp_path / "a.jsonl", [section("Fold-Map", 0, "Open it wide.")])
+    rows = (b"Travel,Fold a Map," + link, b"A\0,Z" + b"," + link, b"A,Z\xff," + link, b"A,Z," + link + b",more")
+    (tmp_path / "t.csv").write_bytes(b"\n".join((b"\xef\xbb\xbfCategory,Title,Link", *rows, b"")))
+    harvest = curate_wikihow([tmp_path], SMALL, 0)
+    assert [(row.group, row.messages[0]["content"]) for row in harvest.kept] == [("Travel", "How to fold a map?")]
+    assert [(reject.id, reject.reason) for reject in harvest.fallen] == [
+        ("t.csv:3", "nul_byte"),
+        ("t.csv:4", "not_utf_8"),
+        ("t.csv:5", "wrong_columns"),
+    ]
+
+
 def test_mistakes_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no wikiHow text found"):
         curate_wikihow([tmp_path], SMALL, 0)
