@@ -208,7 +208,7 @@ class SourcesSettings(Settings):
     submissions: tuple[Path, ...] = ()
     """Files or folders of Reddit submissions (.zst, .jsonl, .csv), of both subreddits."""
     comments: tuple[Path, ...] = ()
-    """Files of Reddit comments (.zst, .jsonl): the stories."""
+    """Files or folders of Reddit comments (.zst, .jsonl): the stories."""
     selection: Path | None = None
     """A shortlist that a reader has edited."""
     writing_prompts: WritingPromptsSettings | None = WritingPromptsSettings()

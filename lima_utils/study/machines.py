@@ -62,7 +62,8 @@ def say_machines(headline: Sequence[Estimate], machines: dict[str, dict[str, Est
         return "All verdicts are the same on every machine."
     return (
         f"Verdicts that are not the same on every machine: {listing(differ)}. They lie so close to their rules' "
-        "thresholds that another base of the same kind, or a slightly different set, decides them; neither outcome should be leant on."
+        "thresholds that another base of the same kind, or a slightly different set, decides them; neither outcome "
+        "should be leant on."
     )
 
 
