@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import lzma
 import queue
 import threading
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import py7zr
-from py7zr.exceptions import ArchiveError
+from py7zr.exceptions import CrcError, PasswordRequired, UnsupportedCompressionMethodError
 from py7zr.io import Py7zIO, WriterFactory
 
 from lima_utils.errors import StudyError
@@ -84,6 +83,7 @@ class _Reader(io.RawIOBase):
         while not self.rest and not self.ended:
             item = self.pipe.chunks.get()
             if isinstance(item, BaseException):
+                self.ended = True  # nothing comes after it: whoever reads on must not wait
                 raise item
             self.ended = item is None
             self.rest = memoryview(item or b"")
@@ -123,7 +123,7 @@ def open_member(path: Path, member: str) -> Iterator[io.RawIOBase]:
             pipe.put(None)
         except _Stopped:
             pass
-        except StudyError as error:
+        except BaseException as error:  # whatever it is: the reader would wait for ever
             with contextlib.suppress(_Stopped):
                 pipe.put(error)
 
@@ -143,6 +143,18 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except StudyError as error:
         raise StudyError(f"{path}: {error}.") from error
-    except (ArchiveError, lzma.LZMAError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
-        what = str(error) or type(error).__name__
-        raise StudyError(f"{path}: not a readable .7z archive ({what}); get it again.") from error
+    except (_Stopped, MemoryError):
+        raise
+    except PasswordRequired as error:
+        raise StudyError(f"{path}: protected by a password; unpack it and give the folder.") from error
+    except Exception as error:  # each codec has errors of its own
+        raise StudyError(f"{path}: not a readable .7z archive ({_explain(error)}); get it again.") from error
+
+
+def _explain(error: Exception) -> str:
+    """Return in a few words what py7zr or one of its codecs complains about."""
+    if isinstance(error, CrcError):
+        return f"the checksum of {error.filename or 'its contents'} is wrong"
+    if isinstance(error, UnsupportedCompressionMethodError):
+        return str(error.message)
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -5,7 +5,7 @@ domains" and gives no formula. We read it as in multilingual language modelling:
 is drawn with p ∝ n^(1/τ). τ = 1 keeps the proportions, τ = ∞ makes all exchanges equal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,15 @@ from lima_utils.curation.funnel import Curated, to_fallen
 
 def expected_counts(sizes: Mapping[str, int], tau: float, total: int) -> dict[str, float]:
     """Return how many of `total` draws each exchange (of n questions) can expect at temperature `tau`."""
-    weights = {name: size ** (1 / tau) if size else 0.0 for name, size in sizes.items()}
-    whole = sum(weights.values())
-    return {name: total * weight / whole if whole else 0.0 for name, weight in weights.items()}
+    weights = _weigh(list(sizes.values()), tau)
+    whole = sum(weights)
+    return {name: total * weight / whole if whole else 0.0 for name, weight in zip(sizes, weights, strict=True)}
+
+
+def _weigh(sizes: Sequence[int], tau: float) -> list[float]:
+    """Return weights ∝ n^(1/τ) of which the largest is 1, so that no τ overflows; n = 0 weighs nothing."""
+    largest = max(sizes, default=0)
+    return [(size / largest) ** (1 / tau) if size else 0.0 for size in sizes]
 
 
 def draw_counts(
@@ -30,14 +36,16 @@ def draw_counts(
     the seed and the names, never on the order of the mappings.
     """
     names = sorted(name for name in sizes if available.get(name, 0) > 0)
-    weights = np.array([max(sizes[name], 1) ** (1 / tau) for name in names])
+    left = [max(sizes[name], 1) for name in names]
+    weights = np.array(_weigh(left, tau))
     counts = dict.fromkeys(sorted(sizes), 0)
     random = np.random.default_rng(seed)
     for _ in range(min(total, sum(available[name] for name in names))):
         drawn = int(random.choice(len(names), p=weights / weights.sum()))
         counts[names[drawn]] += 1
         if counts[names[drawn]] == available[names[drawn]]:
-            weights[drawn] = 0.0
+            left[drawn] = 0
+            weights = np.array(_weigh(left, tau))  # anew, as beside the largest the others may have weighed nothing
     return counts
 
 

@@ -1,8 +1,12 @@
 """Dumps inside .7z archives: same result as from files, nothing on disk, bombs and broken archives refused."""
 
+import contextlib
 import random
 import threading
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import py7zr
 import pytest
@@ -12,6 +16,31 @@ from lima_utils.curation.archives import find_member, list_members, open_member
 from lima_utils.curation.settings import StackExchangeSettings
 from lima_utils.curation.stackexchange import curate_stackexchange
 from lima_utils.errors import StudyError
+
+
+def within(seconds: float, work: Callable[[], None]) -> None:
+    """Run `work` in a thread, so that one that hangs fails."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), f"still running after {seconds} s"
+    if raised:
+        raise raised[0]
+
+
+def read_posts(path: Path) -> bytes:
+    member = find_member(path, "Posts.xml")
+    assert member is not None
+    with open_member(path, member) as stream:
+        return stream.read()
 
 
 def pack(path: Path, members: dict[str, bytes]) -> Path:
@@ -92,3 +121,61 @@ def test_a_reader_that_leaves_early_stops_the_thread(tmp_path: Path) -> None:
         assert len(stream.read(10)) == 10
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("headers", [False, True])
+def test_a_password_is_named(headers: bool, tmp_path: Path) -> None:
+    archive = tmp_path / "site.7z"
+    with py7zr.SevenZipFile(archive, "w", password="x", header_encryption=headers) as packed:
+        packed.writestr(b"<posts/>", "Posts.xml")
+    with pytest.raises(StudyError, match=r"site\.7z: protected by a password; unpack it and give the folder\.$"):
+        within(30, lambda: read_posts(archive))
+
+
+@pytest.mark.parametrize("codec", [py7zr.FILTER_DEFLATE, py7zr.FILTER_ZSTD, py7zr.FILTER_BROTLI, py7zr.FILTER_COPY])
+def test_flipped_bytes_are_one_sentence_whatever_the_codec(codec: int, tmp_path: Path) -> None:
+    archive = tmp_path / "site.7z"
+    choice: dict[str, Any] = {"id": codec} if codec == py7zr.FILTER_COPY else {"id": codec, "level": 3}
+    with py7zr.SevenZipFile(archive, "w", filters=[choice]) as packed:
+        packed.writestr(random.Random(0).randbytes(2000) * 20, "Posts.xml")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:40] + bytes(255 - byte for byte in whole[40:80]) + whole[80:])
+    with pytest.raises(StudyError, match=r"site\.7z: .*get it again") as raised:
+        within(30, lambda: read_posts(archive))
+    if codec == py7zr.FILTER_COPY:
+        assert "(the checksum of Posts.xml is wrong)" in str(raised.value)
+
+
+def test_two_hundred_damaged_archives_end_in_a_result_or_a_sentence(tmp_path: Path) -> None:
+    content = random.Random(1).randbytes(300) * 3
+    archive = pack(tmp_path / "site.7z", {"Posts.xml": content, "Users.xml": b"<users/>"})
+    whole = archive.read_bytes()
+    chance = random.Random(2)
+
+    def read_damaged() -> None:
+        for _ in range(200):
+            damaged = bytearray(whole)
+            for _ in range(chance.randint(1, 3)):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            archive.write_bytes(damaged)
+            with contextlib.suppress(StudyError):
+                assert read_posts(archive) == content
+
+    within(60, read_damaged)
+
+
+def test_an_error_of_any_kind_reaches_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = pack(tmp_path / "site.7z", {"Posts.xml": b"<posts/>"})
+
+    def fail_with(error: BaseException) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(py7zr.SevenZipFile, "extract", fail)
+
+    fail_with(zlib.error("invalid\nblock"))
+    with pytest.raises(StudyError, match=r"\(invalid block\); get it again"):
+        within(30, lambda: read_posts(archive))
+    fail_with(MemoryError())
+    with pytest.raises(MemoryError):
+        within(30, lambda: read_posts(archive))

@@ -42,3 +42,9 @@ def test_draws_are_exact_and_never_exceed_what_there_is(
     assert all(0 <= counts[name] <= available[name] for name in exchanges)
     turned = dict(reversed(sizes.items()))
     assert draw_counts(turned, available, tau, total, seed) == counts
+
+
+def test_a_low_temperature_takes_from_the_largest_and_does_not_overflow() -> None:
+    assert expected_counts(SIZES, 0.001, 70) == {"small": 0, "middle": 0, "large": 70}
+    few = {"small": 4, "middle": 3, "large": 2}
+    assert draw_counts(SIZES, few, 0.001, 6, 0) == {"small": 1, "middle": 3, "large": 2}
