@@ -73,10 +73,16 @@ def draw_dialogues(curated: Curated, tau: float, total: int, seed: int) -> pl.Da
 
 
 def write_ablations(sets: dict[str, AblationSet], out: Path) -> None:
-    """Write one parquet file a set and ``ablations.json``, which says what each holds and what is missing."""
+    """Write one parquet file a set and ``ablations.json``, which says what each holds and what is missing.
+
+    Sizes that an earlier run asked for and this one does not are removed.
+    """
     ensure_directory(out)
     told: dict[str, dict[str, Any]] = {}
     for name, one in sets.items():
         write_frame(out / f"{name}.parquet", one.dialogues)
         told[name] = {"wanted": one.wanted, "dialogues": len(one.dialogues), "missing": one.missing}
+    for earlier in out.glob("quantity-*.parquet"):
+        if earlier.stem not in sets:
+            earlier.unlink()
     write_json(out / "ablations.json", told)

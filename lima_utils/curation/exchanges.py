@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ COMMENTS = "Comments.xml"
 LIST = "a CSV in UTF-8 with the columns exchange, group, reason, separated by commas"
 SISTERS = ("Comments", "Users", "Votes", "Badges", "Tags", "PostHistory", "PostLinks")
 """What lies beside ``stackoverflow.com-Posts.7z``: the largest exchanges come as an archive per table."""
+
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ def find_exchanges(paths: Sequence[Path], groups: Mapping[str, Group]) -> list[E
     found: dict[str, Exchange] = {}
     for path in paths:
         for name, posts, comments in _find(path):
+            if not _HOST.fullmatch(name):
+                raise StudyError(
+                    f"{path}: {name!r} is no name of a site; name the folder or archive as the site "
+                    "(coffee.stackexchange.com), as the addresses of its answers are made of it."
+                )
             if name in found:
                 raise StudyError(f"{path}: the exchange {name} was given twice; give each exchange once.")
             found[name] = Exchange(name, groups.get(name, "other"), posts, comments)

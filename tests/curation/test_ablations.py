@@ -64,3 +64,5 @@ def test_real_dumps_fill_what_they_can(realdata: Path, tmp_path: Path) -> None:
     assert told["quantity-2000"] == {"wanted": 2000, "dialogues": everything, "missing": 2000 - everything}
     assert pl.read_parquet(tmp_path / "unfiltered.parquet").equals(sets["unfiltered"].dialogues)
     assert AblationSet(wikihow, 40).missing == 10
+    write_ablations({name: one for name, one in sets.items() if name != "quantity-10"}, tmp_path)
+    assert sorted(path.stem for path in tmp_path.glob("quantity-*.parquet")) == ["quantity-20", "quantity-2000"]

@@ -114,3 +114,11 @@ def test_a_link_has_the_name_that_it_was_given(tmp_path: Path, monkeypatch: pyte
         assert [found.name for found in find_exchanges([path], {})] == ["coffee.stackexchange.com"]
     monkeypatch.chdir(store)
     assert [found.name for found in find_exchanges([Path()], {})] == ["v1"]
+
+
+@pytest.mark.parametrize("name", ["New folder", "caf\udce9.com", "кафе.com", "a_b"])
+def test_a_name_that_no_site_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "Posts.xml").write_text("<posts/>")
+    with pytest.raises(StudyError, match="is no name of a site; name the folder"):
+        find_exchanges([tmp_path / name], {})
