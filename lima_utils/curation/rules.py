@@ -83,7 +83,7 @@ def prose(text: str) -> str:
 
 
 def check_title(title: str) -> str | None:
-    """Self-contained (LIMA §2.1): a question of three words or more that names a subject and points at nothing else."""
+    """Self-contained (LIMA §2.1): a question of three words or more with a subject, pointing at nothing outside."""
     asks = len(title.split()) >= TITLE_WORDS and _ASKS.search(title)
     names = not FUNCTION_WORDS.issuperset(_WORD.findall(title.lower()))
     return None if asks and names and not _POINTS_ELSEWHERE.search(title) else "title_not_self_contained"
