@@ -63,8 +63,8 @@ def source_frame(collection: Collection) -> pl.DataFrame:
 def merge_minor_rules(sources: pl.DataFrame) -> pl.DataFrame:
     """Return the funnels of :func:`source_frame` for a figure: rules under which few fell in a row become one bar.
 
-    Few are less than one in a hundred of what was read. Such a bar is called after how many rules it stands for.
-    Sources of which nothing fell, or nothing was assembled, are left out.
+    Few are less than one in a hundred of what was read. Such a bar is called after how many rules it stands for; all of
+    them count in the same unit. Sources of which nothing fell, or nothing was assembled, are left out.
     """
     parts = []
     for _, part in sources.group_by("source", maintain_order=True):
@@ -73,7 +73,7 @@ def merge_minor_rules(sources: pl.DataFrame) -> pl.DataFrame:
         minor = pl.col("dropped") < part["entered"][0] / 100
         keep = pl.col("rule").is_in(["read", "assembled"])
         runs = part.with_columns((minor & ~keep).alias("minor"))
-        runs = runs.with_columns(pl.col("minor").rle_id().alias("run"))
+        runs = runs.with_columns(pl.struct("minor", "unit").rle_id().alias("run"))  # rows and answers do not add up
         last = pl.when(pl.col("minor")).then(pl.col("run")).otherwise(-1 - pl.int_range(pl.len()))
         merged = (
             runs.with_columns(last.alias("run"))

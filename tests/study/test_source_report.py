@@ -72,6 +72,21 @@ def test_small_losses_in_a_row_become_one_bar() -> None:
     assert merged["kept"].to_list() == [1000, 997, 697, 696, 691]
 
 
+def test_no_bar_adds_up_rules_that_count_in_different_units() -> None:
+    steps = [("row", "read", 1000, 0), ("row", "a", 1000, 1), ("answer", "b", 700, 2), ("answer", "c", 698, 3)]
+    rows = [
+        {"source": "s", "unit": unit, "rule": rule, "entered": entered, "dropped": dropped, "kept": entered - dropped}
+        for unit, rule, entered, dropped in [*steps, ("answer", "assembled", 695, 600)]
+    ]
+    merged = merge_minor_rules(pl.DataFrame(rows))
+    assert merged.select("unit", "rule", "entered", "kept").rows() == [
+        ("row", "read", 1000, 1000),
+        ("row", "a", 1000, 999),
+        ("answer", "2 minor rules", 700, 695),
+        ("answer", "assembled", 695, 95),
+    ]
+
+
 def test_table_one_counts_in_tokens_of_the_base() -> None:
     profile = load_profile("nano")
     turns = [Message(role="user", content="What is 3 plus 4?"), Message(role="assistant", content="it is 7")]
